@@ -87,7 +87,7 @@ def normal(key: np.uint64, counter: np.uint64) -> float:
     x = (word >> _S11) * _TO_UNIT * _EDGE[layer]
     if x < _EDGE[layer + 1]:
         return -x if word & _SIGN_MASK else x
-    return _normal_outside(word, x, layer)
+    return float(_normal_outside(word, x, layer))
 
 
 @njit

@@ -37,9 +37,7 @@ class MissingExtra(ConfigError):
     """An optional dependency is needed for this and is not installed."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(
-            f"{purpose} needs {package}, which is not installed; run: pip install 'mycelial[{extra}]'"
-        )
+        super().__init__(f"{purpose} needs {package}, which is not installed; run: pip install 'mycelial[{extra}]'")
 
 
 class VerificationFailed(MycelialError):
