@@ -1,0 +1,1 @@
+"""Who trades: market state in, orders out, for one agent or ten thousand."""

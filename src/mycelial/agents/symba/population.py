@@ -1,0 +1,238 @@
+"""Who the agents are: parameters drawn once, and the arrays that hold what they know.
+
+Agents are sorted by horizon tau and then by memory span h, so that everything which depends on (asset, tau) alone is
+worked out once a day for a contiguous block of agents. Large arrays are zero-filled and touched only as they fill, so
+untouched capacity costs address space, not memory.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mycelial.agents.symba.parameters import SymbaParameters
+from mycelial.domain.seeds import generator, stream_key
+
+F_STATES, F_ACTIONS = 27, 27
+T_STATES, T_ACTIONS = 108, 9
+STREAMS = ("estimate", "ties", "book", "awake", "chance", "activity", "turnover")
+KEY_ESTIMATE, KEY_TIES, KEY_BOOK, KEY_AWAKE, KEY_CHANCE, KEY_ACTIVITY, KEY_TURNOVER = range(len(STREAMS))
+
+# One remembered day of one agent and asset: what it expected, did and got; read again tau active days later.
+MOMENT = np.dtype(
+    [
+        ("forecast", "<f8"),  # H(t), quote currency
+        ("estimate", "<f8"),  # B(t)
+        ("price", "<f8"),  # x: limit or fill price
+        ("lots", "<i8"),  # q: signed quantity, intended or filled
+        ("f_state", "u1"),
+        ("f_action", "u1"),
+        ("t_state", "u1"),
+        ("t_action", "u1"),
+        ("f_reward", "i1"),
+        ("t_reward", "i1"),
+        ("green", "u1"),  # filter V let an order through, so the day tau later is an exit time
+        ("known", "u1"),
+    ]
+)
+
+
+class Traits(NamedTuple):
+    """What an agent is born with. I = agents, J = assets, K = distinct horizons."""
+
+    tau: NDArray[np.int64]  # [I] horizon, days, ascending
+    span: NDArray[np.int64]  # [I] memory h, days
+    patience: NDArray[np.int64]  # [I] window w of the filter V, days
+    gesture: NDArray[np.float64]  # [I]
+    rho: NDArray[np.float64]  # [I] reflexivity
+    floor_pct: NDArray[np.int64]  # [I] bankruptcy level, % of NAV0
+    beta: NDArray[np.float64]  # [I] learning rate
+    leash: NDArray[np.float64]  # [J, I] ell
+    leash_volatility: NDArray[np.float64]  # [J, I] v
+    news: NDArray[np.float64]  # [J, I] probability a day that B snaps back to F
+    error: NDArray[np.float64]  # [J, I] scale of the signal's error, in units of F's volatility
+    fraction: NDArray[np.float64]  # [I] share of the portfolio an order puts to work
+    biased: NDArray[np.bool_]  # [I] has the behavioural bias
+    bias_chance: NDArray[np.float64]  # [I] probability that the bias acts
+    horizon: NDArray[np.int64]  # [K] distinct horizons, ascending
+    horizon_of: NDArray[np.int64]  # [I] index into `horizon`
+    block: NDArray[np.int64]  # [K + 1] first agent of each horizon
+    cash0: NDArray[np.float64]  # [I] initial cash
+    lots0: NDArray[np.int64]  # [J, I] initial holdings, lots
+
+
+class Minds(NamedTuple):
+    """What agents know, per asset and agent; every array is changed in place.
+
+    Policy rows exist only for states that were learnt about: `row` maps (asset, agent, state) to a row + 1 of the pool,
+    0 meaning the uniform policy.
+    """
+
+    estimate: NDArray[np.float64]  # [J, I] B(t)
+    elastic: NDArray[np.float64]  # [J, I] lambda(t)
+    forecast: NDArray[np.float64]  # [J, I] H(t)
+    clock: NDArray[np.int32]  # [J, I] days since the last green light
+    active_days: NDArray[np.int64]  # [J, I] days on which the agent was not bankrupt
+    first_reward: NDArray[np.int8]  # [J, I, 2] F and T reward at t = tau + 1
+    f_row: NDArray[np.int32]  # [J, I, 27]
+    t_row: NDArray[np.int32]  # [J, I, 108]
+    f_policy: NDArray[np.float32]  # [J, rows, 27]
+    f_count: NDArray[np.uint16]  # [J, rows, 27]
+    t_policy: NDArray[np.float32]  # [J, rows, 9]
+    t_value: NDArray[np.float32]  # [J, rows, 9] Q_T
+    t_count: NDArray[np.uint16]  # [J, rows, 9]
+    rows_used: NDArray[np.int64]  # [J, 2]
+    best: NDArray[np.float32]  # [J, I, 108] max_a Q_T
+    ranked: NDArray[np.float32]  # [J, I, 108] its non-zero values when the filter's clock started, else +inf
+    ranked_count: NDArray[np.int32]  # [J, I]
+    moment: NDArray[np.void]  # [J, sum of tau] ring of MOMENT
+    moment_at: NDArray[np.int64]  # [I + 1] first moment of each agent
+    slot: NDArray[np.int64]  # [J, I] today's moment
+    gap: NDArray[np.float32]  # [J, sum of 3 tau] ring of 100 |P - B| / P
+    gap_sum: NDArray[np.float64]  # [J, I]
+    errors: NDArray[np.int16]  # [J, sum of caps] codes of forecast errors e
+    margins: NDArray[np.int16]  # [J, sum of margin caps] codes of m
+    profits: NDArray[np.int16]  # [J, sum of caps] codes of G
+    memory_at: NDArray[np.int64]  # [I + 1]
+    margin_at: NDArray[np.int64]  # [I + 1]
+    memory_count: NDArray[np.int32]  # [J, I, 3] values ever stored of e, m, G
+    margin_negative: NDArray[np.int32]  # [J, I] negative codes among the margins
+
+
+class Purse(NamedTuple):
+    """What agents own. Cash is float64 because interest is; coins are whole lots and exact."""
+
+    cash: NDArray[np.float64]  # [I] quote currency, one purse for all assets
+    lots: NDArray[np.int64]  # [J, I]
+    bankrupt: NDArray[np.bool_]  # [I]
+    nav0: NDArray[np.float64]  # [I] NAV at the last yardstick
+    cash_reference: NDArray[np.float64]  # [I] C_ref
+    stake_reference: NDArray[np.float64]  # [J, I] X_ref
+
+
+def snap_back_probability(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return P(n n' >= A) for independent Poisson(1) n, n' (specification of the cointegration rule)."""
+    terms = 40
+    mass = np.exp(-1.0) / np.cumprod(np.concatenate([[1.0], np.arange(1.0, terms)]))
+    product = np.multiply.outer(np.arange(terms), np.arange(terms)).ravel()
+    joint = np.multiply.outer(mass, mass).ravel()
+    levels, inverse = np.unique(product, return_inverse=True)
+    mass_at = np.bincount(inverse, joint)
+    upper = np.concatenate([np.cumsum(mass_at[::-1])[::-1], [0.0]])
+    return np.asarray(upper[np.searchsorted(levels, accuracy, side="left")])
+
+
+def draw_traits(params: SymbaParameters, assets: int, seed: int) -> Traits:
+    """Draw the population of specification section 2."""
+    p, rng = params, generator(seed, "symba", "traits")
+    count = p.agents
+    tau = np.ceil(6 * p.days_month * rng.random(count)).astype(np.int64) + p.days_week
+    biased = np.arange(count) < round(p.biased_share * count) if p.bias != "none" else np.zeros(count, bool)
+    short = np.ceil(5 * rng.random(count)).astype(np.int64) + 5
+    if p.bias == "short_horizon":
+        tau = np.where(biased, short, tau)
+    tau = np.minimum(np.maximum(tau, 2), max(2, p.days // 3))
+    span = np.abs(p.days_week + np.trunc(rng.random(count) * (p.days - tau - 1 - 2 * p.days_week))).astype(np.int64)
+    span = np.maximum(span, 5)
+    if p.memory_span_cap:
+        span = np.minimum(span, p.memory_span_cap)
+    order = np.lexsort((span, tau))
+    tau, span, biased = tau[order], span[order], biased[order]
+    horizon, horizon_of = np.unique(tau, return_inverse=True)
+    chance_cap = 0.2 if p.bias in ("fear", "greed") else 0.5
+    low, high = p.learning_rate_low, p.learning_rate_high
+    cash_scale = p.cash_scale * (assets if p.cash_per_asset else 1)
+    accuracy = p.accuracy + rng.random((assets, count))
+    coins = np.trunc(np.abs(rng.normal(0.0, p.holdings_scale, (assets, count))))
+    return Traits(
+        tau=tau,
+        span=span,
+        patience=np.trunc(5 + rng.random(count) * tau * p.filter_window_share).astype(np.int64),
+        gesture=p.gesture_scalar * rng.uniform(0.2, 1.0, count),
+        rho=rng.random(count) ** p.reflexivity_power,
+        floor_pct=np.trunc(p.drawdown + 10 * rng.random(count)).astype(np.int64),
+        beta=(low + (high - low) * rng.random(count)) * np.where(biased & (p.bias == "slow_learning"), 0.5, 1.0),
+        leash=p.leash * rng.random((assets, count)),
+        leash_volatility=p.leash_volatility * rng.random((assets, count)),
+        news=snap_back_probability(accuracy),
+        error=p.signal_error * rng.uniform(0.5, 1.5, (assets, count)),
+        fraction=p.fraction * rng.uniform(0.5, 1.5, count),
+        biased=biased,
+        bias_chance=chance_cap * rng.random(count),
+        horizon=horizon,
+        horizon_of=horizon_of.astype(np.int64),
+        block=np.searchsorted(tau, np.append(horizon, np.iinfo(np.int64).max)).astype(np.int64),
+        cash0=cash_scale * np.abs(rng.normal(0.0, 1.0, count)),
+        lots0=np.rint(coins / p.lot).astype(np.int64),
+    )
+
+
+def empty_minds(params: SymbaParameters, traits: Traits, assets: int) -> Minds:
+    """Allocate what agents know: nothing yet."""
+    count, j = params.agents, assets
+    extra = 0 if params.memory_rule == "latest" else traits.tau + 1
+    cap = np.minimum(traits.span + extra, params.days + 1)  # values a memory may hold
+    margin_cap = cap if params.memory_rule == "latest" else 2 * cap  # apart: m >= 0 and m < 0
+
+    def offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+    moment_at, memory_at, margin_at = offsets(traits.tau), offsets(cap), offsets(margin_cap)
+    stored = np.zeros((j, count, 3), np.int32)
+    stored[:, :, [0, 2]] = 1  # the memories of e and of G start as [0] ...
+    signed = np.zeros((j, count), np.int32)
+    if params.memory_rule == "largest":
+        stored[:, :, 1], signed[:] = 1, 1  # ... and in the authors' simulator both of m
+    f_rows, t_rows = count * F_STATES, count * T_STATES
+    counted = f_rows if params.counted_step else 1
+    return Minds(
+        estimate=np.zeros((j, count)),
+        elastic=traits.leash.copy(),
+        forecast=np.zeros((j, count)),
+        clock=np.zeros((j, count), np.int32),
+        active_days=np.zeros((j, count), np.int64),
+        first_reward=np.zeros((j, count, 2), np.int8),
+        f_row=np.zeros((j, count, F_STATES), np.int32),
+        t_row=np.zeros((j, count, T_STATES), np.int32),
+        f_policy=np.zeros((j, f_rows, F_ACTIONS), np.float32),
+        f_count=np.zeros((j, counted, F_ACTIONS), np.uint16),
+        t_policy=np.zeros((j, t_rows, T_ACTIONS), np.float32),
+        t_value=np.zeros((j, t_rows, T_ACTIONS), np.float32),
+        t_count=np.zeros((j, t_rows, T_ACTIONS), np.uint16),
+        rows_used=np.zeros((j, 2), np.int64),
+        best=np.zeros((j, count, T_STATES), np.float32),
+        ranked=np.zeros((j, count, T_STATES), np.float32),
+        ranked_count=np.zeros((j, count), np.int32),
+        moment=np.zeros((j, int(moment_at[-1])), MOMENT),
+        moment_at=moment_at,
+        slot=np.zeros((j, count), np.int64),
+        gap=np.zeros((j, 3 * int(moment_at[-1])), np.float32),
+        gap_sum=np.zeros((j, count)),
+        errors=np.zeros((j, int(memory_at[-1])), np.int16),
+        margins=np.zeros((j, int(margin_at[-1])), np.int16),
+        profits=np.zeros((j, int(memory_at[-1])), np.int16),
+        memory_at=memory_at,
+        margin_at=margin_at,
+        memory_count=stored,
+        margin_negative=signed,
+    )
+
+
+def opening_purse(traits: Traits, cash_factor: float = 1.0) -> Purse:
+    """Return everybody's initial portfolio; `cash_factor` scales cash to the first price."""
+    assets, count = traits.lots0.shape
+    return Purse(
+        cash=traits.cash0 * cash_factor,
+        lots=traits.lots0.copy(),
+        bankrupt=np.zeros(count, np.bool_),
+        nav0=np.ones(count),
+        cash_reference=np.zeros(count),
+        stake_reference=np.zeros((assets, count)),
+    )
+
+
+def asset_keys(seed: int, assets: int) -> NDArray[np.uint64]:
+    """Return uint64[J, streams], one key for each asset and use of chance."""
+    return np.array([[stream_key(seed, "symba", name, j) for name in STREAMS] for j in range(assets)], np.uint64)

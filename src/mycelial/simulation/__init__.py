@@ -1,0 +1,1 @@
+"""A market with people in it."""

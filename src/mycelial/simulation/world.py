@@ -1,0 +1,119 @@
+"""The state of one world between two days, and what is recorded of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mycelial.agents.symba.fundamental import Fundamental, draw_fundamental
+from mycelial.agents.symba.parameters import SymbaParameters
+from mycelial.agents.symba.population import (
+    Minds,
+    Purse,
+    Traits,
+    asset_keys,
+    draw_traits,
+    empty_minds,
+    opening_purse,
+)
+from mycelial.agents.symba.rules import Rules, rules_of
+from mycelial.agents.symba.signals import Signals, empty_signals
+from mycelial.domain.seeds import generator, stream_key
+from mycelial.market.call_auction import Fills, empty_fills
+
+
+class Mood(NamedTuple):
+    """Smoothed moves and volumes behind gestures and attention, per asset; changed in place."""
+
+    move: NDArray[np.float64]  # [J] EMA .03 of |r|
+    usual_move: NDArray[np.float64]  # [J] EMA .005 of |r|
+    usual_volume: NDArray[np.float64]  # [J] EMA .01 of V
+    quick: NDArray[np.float64]  # [J] EMA .3 of surprise
+    slow: NDArray[np.float64]  # [J] EMA .03 of surprise
+    news: NDArray[np.float64]  # [J + 1] exogenous log-attention; last: of the whole market
+    activity: NDArray[np.float64]  # [J] attention a of today
+    surprise: NDArray[np.float64]  # [J] scratch
+
+
+class Record(NamedTuple):
+    """What a run leaves behind."""
+
+    spread: NDArray[np.float64]  # [J, T] W(t)
+    best_bid: NDArray[np.float64]  # [J, T] before clearing; nan without one
+    best_ask: NDArray[np.float64]  # [J, T]
+    bias_pct: NDArray[np.float64]  # [J, T] mean of 100 |B - P| / P over agents
+    bankrupt_pct: NDArray[np.float64]  # [T]
+    nav_ratio_pct: NDArray[np.float64]  # [T] mean of 100 NAV / NAV0 over live agents
+    year_nav_pct: NDArray[np.float64]  # [years, I] 100 NAV / NAV0 at the end of each accounting year
+
+
+class World(NamedTuple):
+    """Everything a day needs. Arrays are changed in place; J assets, I agents, T days."""
+
+    rules: Rules
+    traits: Traits
+    minds: Minds
+    purse: Purse
+    signals: Signals
+    mood: Mood
+    record: Record
+    fills: Fills
+    keys: NDArray[np.uint64]  # [J, streams]
+    world_key: NDArray[np.uint64]  # [1] stream of world-wide events
+    fundamental: NDArray[np.float64]  # [J, T]
+    uncertainty: NDArray[np.float64]  # [J, T]
+    averages: NDArray[np.float64]  # [J, 2] last mean bid and ask
+    order_lots: NDArray[np.int64]  # [J, I]
+    order_price: NDArray[np.float64]  # [J, I]
+    book_size: NDArray[np.int64]  # [J, 2] bids and asks of today
+
+
+def new_world(params: SymbaParameters, assets: int, seed: int, fundamental: Fundamental | None = None) -> World:
+    """Draw a population and its fundamentals and open the books on day 0."""
+    rules = rules_of(params, assets)
+    traits = draw_traits(params, assets, seed)
+    paths = draw_fundamental(params, assets, seed) if fundamental is None else fundamental
+    minds = empty_minds(params, traits, assets)
+    signals = empty_signals(rules, traits.horizon.size)
+    minds.estimate[:] = paths.value[:, :1]
+    opening_bids = paths.value[:, :1] + np.abs(generator(seed, "symba", "opening").normal(size=(assets, rules.agents)))
+    signals.price[:, 0] = opening_bids.mean(axis=1)
+    signals.price_sum[:, 1] = signals.price[:, 0]
+    years = max(1, (rules.days - 10) // rules.days_accounting + 1)
+    return World(
+        rules=rules,
+        traits=traits,
+        minds=minds,
+        purse=opening_purse(traits, float(paths.value[:, 0].mean()) / 100.0),
+        signals=signals,
+        mood=Mood(
+            move=np.full(assets, 0.01),
+            usual_move=np.full(assets, 0.02),
+            usual_volume=np.zeros(assets),
+            quick=np.ones(assets),
+            slow=np.ones(assets),
+            news=np.zeros(assets + 1),
+            activity=np.ones(assets),
+            surprise=np.ones(assets),
+        ),
+        record=Record(
+            spread=np.zeros((assets, rules.days)),
+            best_bid=np.full((assets, rules.days), np.nan),
+            best_ask=np.full((assets, rules.days), np.nan),
+            bias_pct=np.zeros((assets, rules.days)),
+            bankrupt_pct=np.zeros(rules.days),
+            nav_ratio_pct=np.full(rules.days, 100.0),
+            year_nav_pct=np.full((years, rules.agents), np.nan),
+        ),
+        fills=empty_fills(assets, rules.agents),
+        keys=asset_keys(seed, assets),
+        world_key=np.array([stream_key(seed, "symba", "world")], np.uint64),
+        fundamental=paths.value,
+        uncertainty=paths.uncertainty,
+        averages=np.repeat(signals.price[:, :1], 2, axis=1),
+        order_lots=np.zeros((assets, rules.agents), np.int64),
+        order_price=np.zeros((assets, rules.agents)),
+        book_size=np.zeros((assets, 2), np.int64),
+    )
