@@ -109,7 +109,7 @@ def compare(
 
 
 def real_versus_real(
-    panel: Panel, seed: int = 0, *, splits: int = 10, names: Iterable[str] | None = None, with_zeros: bool = False
+    panel: Panel, seed: int = 0, *, splits: int = 20, names: Iterable[str] | None = None, with_zeros: bool = False
 ) -> dict[str, Distance]:
     """Return the distances between two random halves of the coins, averaged over `splits` seeded splits.
 
