@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mycelial.facts.distance import Distance
+from mycelial.facts.statistics import STATISTICS, Family, Statistic
 from mycelial.facts.summary import Summary
 
 KS_LIMITS = {"returns": 0.034, "vol_10": 0.10, "vol_63": 0.12, "vol_252": 0.16}
@@ -58,6 +59,14 @@ def check(
         *_correlation_checks(distances, baseline),
     ]
 
+
+_CORRELATED: Mapping[Family, str] = {
+    "corr_r": "returns",
+    "corr_volume": "volumes",
+    "corr_vol": "volatilities",
+    "corr_abs_r": "sizes of returns",
+    "blend": "returns",
+}
 
 _KS_MEANING = {
     "returns": "daily returns are distributed like the real ones",
@@ -137,5 +146,11 @@ def _correlation_checks(distances: Mapping[str, Distance], baseline: Mapping[str
             continue
         unit = baseline[key].ks if key in baseline else 0.0
         limit = max(CORRELATION_KS_FLOOR, CORRELATION_KS_TIMES_BASELINE * (unit if math.isfinite(unit) else 0.0))
-        checks.append(_below(key, found.ks, limit, "a series resembles its own past as much as in reality"))
+        checks.append(_below(key, found.ks, limit, _correlation_meaning(STATISTICS[key])))
     return checks
+
+
+def _correlation_meaning(statistic: Statistic) -> str:
+    of, p, d = _CORRELATED[statistic.family], statistic.window, statistic.delay
+    earlier = "the window before" if p == d else f"the same window {d} day{'s' if d > 1 else ''} earlier"
+    return f"{of} of {p} days resemble those of {earlier} as in reality"
