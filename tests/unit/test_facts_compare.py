@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -168,6 +170,71 @@ def test_a_market_passes_its_own_checklist_except_what_no_random_walk_has():
     failed = {c.name for c in facts.check(summary, summary, found, facts.real_versus_real(panel)) if not c.passed}
 
     assert failed == {"acf1_volume", "unchanged", "hill"} - ({"hill"} if 2.4 <= summary.returns.hill <= 3.3 else set())
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "passed"),
+    [
+        ("unchanged", 0.0, False),
+        ("unchanged", 0.001, True),
+        ("unchanged", 0.03, True),
+        ("unchanged", 0.031, False),
+        ("hill", 2.39, False),
+        ("hill", 2.4, True),
+        ("hill", 3.3, True),
+        ("hill", 3.31, False),
+        ("skew_median", 0.44, False),
+        ("skew_median", 0.47, True),
+        ("skew_median", -0.93, False),
+    ],
+)
+def test_a_check_on_returns_passes_within_its_bounds_only(field, value, passed):
+    real = facts.packaged_reference("binance-btc-2018-2022").summary
+    sim = replace(real, returns=replace(real.returns, **{field: value}))
+
+    verdict = {c.name: c for c in facts.check(sim, real, {}, {})}
+
+    assert verdict[field].passed is passed
+    assert verdict[field].value == value
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "passed"),
+    [
+        ("acf1_r", {"acf_r": (0.0,) * 5}, True),
+        ("acf1_r", {"acf_r": (0.01,) * 5}, False),
+        ("mean_acf_abs_r", {"acf_abs_r": (0.14,) * 20}, True),
+        ("mean_acf_abs_r", {"acf_abs_r": (0.06,) * 20}, False),
+        ("acf1_volume", {"acf_volume": (0.5,) * 20}, True),
+        ("acf1_volume", {"acf_volume": (0.49,) * 20}, False),
+        ("coin_correlation", {"coin_correlation": 0.43}, True),
+        ("coin_correlation", {"coin_correlation": 0.44}, False),
+    ],
+)
+def test_a_check_on_memory_passes_within_its_tolerance_only(name, change, passed):
+    real = facts.packaged_reference("binance-btc-2018-2022").summary
+
+    verdict = {c.name: c for c in facts.check(replace(real, **change), real, {}, {})}
+
+    assert verdict[name].passed is passed
+
+
+def test_a_negative_skew_must_be_matched_on_its_own_side():
+    real = facts.packaged_reference("binance-usdt-2018-2022").summary  # skew_median -0.85
+    sim = replace(real, returns=replace(real.returns, skew_median=-0.5))
+    wrong = replace(real, returns=replace(real.returns, skew_median=0.5))
+
+    assert {c.name: c.passed for c in facts.check(sim, real, {}, {})}["skew_median"]
+    assert not {c.name: c.passed for c in facts.check(wrong, real, {}, {})}["skew_median"]
+
+
+@pytest.mark.parametrize(("key", "limit"), [("returns", 0.034), ("vol_10", 0.10), ("vol_63", 0.12), ("vol_252", 0.16)])
+def test_distributions_of_returns_and_volatility_have_fixed_limits(key, limit):
+    real = facts.packaged_reference("binance-btc-2018-2022").summary
+
+    at, above = (facts.check(real, real, {key: facts.Distance(ks, 0)}, {})[0] for ks in (limit, limit + 1e-6))
+
+    assert (at.name, at.passed, above.passed) == (f"ks_{key}", True, False)
 
 
 def test_checks_on_correlations_allow_three_times_real_versus_real_but_at_least_three_hundredths():

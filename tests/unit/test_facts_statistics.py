@@ -95,6 +95,18 @@ def test_correlation_does_not_change_with_units(scale: float, shift: float):
     np.testing.assert_allclose(after, before, atol=1e-5)
 
 
+@pytest.mark.parametrize("spike", [1e6, 1e9])
+def test_a_spike_leaves_no_trace_once_it_has_left_the_window(spike: float):
+    x = np.random.default_rng(12).random((1, 200)) + 1.0
+    spiked = x.copy()
+    spiked[0, 50] = spike  # its square would swallow the others' digits in a running sum
+
+    np.testing.assert_allclose(volatility(spiked, 10)[:, 60:], volatility(x, 10)[:, 60:], rtol=1e-6)
+    np.testing.assert_allclose(
+        lagged_correlation(spiked, 10, 3)[:, 60:], lagged_correlation(x, 10, 3)[:, 60:], atol=1e-6
+    )
+
+
 def test_kernels_give_the_same_when_run_as_plain_python():
     from mycelial.facts import correlation
     from mycelial.facts import volatility as module_volatility

@@ -43,7 +43,7 @@ def compute(
         print_json(summary.to_dict())
     else:
         _show_summaries([summary])
-    note(f"next: mycelial facts compare {path} binance-btc-2018-2022")
+    note(f"next: mycelial facts compare {path} binance-btc-2018-2022{_options(set_name, quote)}")
 
 
 @app.command()
@@ -75,7 +75,7 @@ def compare(
         _show_summaries([summary, real_summary])
         _show_distances(found, baseline)
         _show_checks(checks)
-    note(f"next: mycelial facts report {run} {panel} --out report.html")
+    note(f"next: mycelial facts report {run} {panel}{_options(set_name, quote)} --out report.html")
 
 
 @app.command()
@@ -137,6 +137,11 @@ def comparison_document(
         "checks": [one.to_dict() for one in checks],
         "with_zeros": with_zeros,
     }
+
+
+def _options(set_name: str | None, quote: str | None) -> str:
+    """Return the options that choose these candles again, for the command we suggest next."""
+    return "".join(f" {flag} {value}" for flag, value in (("--set-name", set_name), ("--quote", quote)) if value)
 
 
 def _panel(path: Path, set_name: str | None, quote: str | None) -> Panel:
