@@ -147,6 +147,10 @@ def autocorrelations(simulated: Simulated, real: ReferenceFigures) -> Any:
                 row=1,
                 col=column,
             )
+    figure.update_yaxes(rangemode="tozero")
+    largest = float(np.nanmax(np.abs([*simulated.summary.acf_r, *real.summary.acf_r])))
+    reach = max(0.2, 1.1 * largest)  # so that noise around zero looks like noise
+    figure.update_yaxes(range=[-reach, reach], col=1)
     return _styled(figure, "lag (days)", "autocorrelation")
 
 
