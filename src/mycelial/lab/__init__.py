@@ -1,0 +1,1 @@
+"""The laboratory: figures and reports on worlds that have been run."""
