@@ -1,0 +1,1 @@
+"""What a realistic market looks like."""
