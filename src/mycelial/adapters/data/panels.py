@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mycelial.adapters.data.candles import DAY_MS, Candles, refuse_impossible, time_text
+from mycelial.adapters.data.catalogue import is_catalogue, load_interval
 from mycelial.adapters.data.reading import candles_of_table, read_table
 from mycelial.adapters.data.run_series import RUN_SERIES, panel_of_run, refuse_unfinished
 from mycelial.adapters.data.windows import Window, window_named
 from mycelial.domain.errors import DataError, NotFound
 from mycelial.facts.panel import Panel
+
+GENUINE = ("pair", "")  # sources of rows that are prices of the market itself
 
 
 def load_panel(
@@ -51,8 +54,12 @@ def load_panel(
         If the content is corrupt, impossible, or not rectangular; the message names the file, the place and the fix.
     """
     path = Path(path)
+    if path.is_dir() and is_catalogue(path):
+        return panel_of_candles(load_interval(path, "1d"), str(path), set_name, quote, symbols=symbols)
     if path.is_dir() and not (path / RUN_SERIES).is_file():
-        raise NotFound(f"{path}: holds no {RUN_SERIES} (a run); give a run, a candle file or a catalogue")
+        raise NotFound(
+            f"{path}: holds no {RUN_SERIES} (a run) and no catalogue.json; give a run, a candle file or a catalogue"
+        )
     file = path / RUN_SERIES if path.is_dir() else path
     table = read_table(file)
     if {"run", "t", "asset"} <= set(table.column_names) or file.name == RUN_SERIES:
@@ -77,7 +84,7 @@ def panel_of_candles(
     window = None if set_name is None else window_named(set_name)
     refuse_impossible(candles, origin)
     if window is not None and window.genuine_only and candles.source is not None:
-        candles = candles.take(candles.source == "pair")
+        candles = candles.take(np.isin(candles.source.astype(str), GENUINE))
     quote = _chosen_quote(candles, origin, window, quote, symbols)
     chosen = _chosen_symbols(candles, origin, quote, symbols)
     day = _days(candles, origin)

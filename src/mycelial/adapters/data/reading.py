@@ -98,7 +98,9 @@ def candles_of_table(table: pa.Table, path: Path, *, symbol: str | None = None) 
         symbol=codes,
         time_ms=_time_ms(table.column(position["time"]), path, name_of["time"]),
         **{role: numbers(table.column(position[role]), path, name_of[role]) for role in VALUE_COLUMNS},
-        source=np.array(table.column(position["source"]).to_pylist(), object) if "source" in position else None,
+        source=np.array([s or "" for s in table.column(position["source"]).to_pylist()], object)
+        if "source" in position
+        else None,
     )
 
 
