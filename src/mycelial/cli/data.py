@@ -175,8 +175,6 @@ def download(
             note(f"{symbol}: the venue has no closed candles there")
             continue
         note(f"{result.symbol}: {result.n_added} new, {result.rows} in all, {result.first} .. {result.last}")
-        if result.first > since:
-            note(f"{result.symbol}: the venue's history begins {result.first}, after --since {since}")
     if json:
         print_json({"catalogue": str(out), "symbols": [asdict(result) for result in done]})
     note(f"next: mycelial data verify {out}")

@@ -102,7 +102,7 @@ def load(folder: Path, entry: Entry) -> Candles:
             "import or download it again"
         )
     try:
-        table = pq.read_table(io.BytesIO(content))
+        table = pq.ParquetFile(io.BytesIO(content)).read()
     except pa.ArrowException as error:
         raise DataError(f"{path}: cannot be read ({error}); import or download it again") from error
     return candles_of_table(table, path)

@@ -170,6 +170,10 @@ def _pages(
         page = _patiently(lambda since=cursor: source.page(market, interval, since), shell)  # type: ignore[misc]
         later = page.take(page.time_ms >= cursor)
         if len(later):
+            begins_ms = min(int(later.time_ms.min()), end_ms)
+            if begins_ms > cursor:
+                # Not listed yet, a halt, or a venue that keeps only the latest candles (Kraken keeps 720).
+                shell.warn(f"{market.symbol}: no candles from {time_text(cursor)} until {time_text(begins_ms)} there")
             cursor, empty_pages = int(later.time_ms.max()) + length, 0
         else:
             cursor, empty_pages = cursor + EMPTY_STEP * length, empty_pages + 1

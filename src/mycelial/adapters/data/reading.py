@@ -62,9 +62,9 @@ def read_table(path: Path) -> pa.Table:
         raise NotFound(f"{path}: no such file; check the path (mycelial data list shows what is in the catalogue)")
     try:
         if path.suffix == ".parquet":
-            # A plain file handle: the dataset reader would add columns for folders named like key=value.
-            with path.open("rb") as file:
-                return pq.read_table(file)
+            # Not read_table, which adds columns for folders named like key=value.
+            with pq.ParquetFile(path) as file:
+                return file.read()
         return _read_csv(path)
     except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -98,9 +98,7 @@ def candles_of_table(table: pa.Table, path: Path, *, symbol: str | None = None) 
         symbol=codes,
         time_ms=_time_ms(table.column(position["time"]), path, name_of["time"]),
         **{role: numbers(table.column(position[role]), path, name_of[role]) for role in VALUE_COLUMNS},
-        source=np.array([s or "" for s in table.column(position["source"]).to_pylist()], object)
-        if "source" in position
-        else None,
+        source=_sources(table.column(position["source"]), path) if "source" in position else None,
     )
 
 
@@ -174,6 +172,13 @@ def _encoded(column: pa.ChunkedArray, path: Path, name: str) -> tuple[NDArray[np
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
     return encoded.indices.to_numpy().astype(np.int32), tuple(encoded.dictionary.to_pylist())
+
+
+def _sources(column: pa.ChunkedArray, path: Path) -> NDArray[np.object_]:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    codes, sources = _encoded(column.cast(pa.string()).fill_null(""), path, "source")
+    return np.array(sources, object)[codes]
 
 
 def _quote_per_symbol(
