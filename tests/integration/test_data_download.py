@@ -113,6 +113,15 @@ def test_a_passing_fault_costs_a_wait_and_no_candle(server, tmp_path, fault):
     assert len(world.warnings) == 3
 
 
+def test_what_a_venue_asked_for_once_does_not_slow_later_failures(server, tmp_path):
+    server.faults = deque(["429", "reset", "reset"])
+    world = World()
+
+    fetch(server, tmp_path, world)
+
+    assert world.slept_s == [7.0, 2.0, 4.0]
+
+
 def test_faults_that_stay_end_the_download_with_what_was_fetched(server, tmp_path):
     server.faults = deque([None, None] + ["500"] * MAX_ATTEMPTS)
     world = World()

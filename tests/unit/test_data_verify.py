@@ -62,6 +62,15 @@ def test_an_injected_defect_is_found_where_it_is(defect, closes, data):
     assert {finding.check for finding in findings} - also == {defect}
 
 
+@pytest.mark.parametrize(("column", "value"), [("high", 99.7), ("low", 99.7), ("open", 90.0), ("close", 110.0)])
+def test_a_range_must_enclose_open_and_close(column, value):
+    candles = candles_of([100.0, 100.0, 100.0])  # open 99, low 98, high 102
+
+    findings = verify_candles(changed(candles, column, 1, value), "test")
+
+    assert [(f.check, f.row) for f in findings] == [("range", 2)]
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0, 0.0])
 @pytest.mark.parametrize("column", ["open", "high", "low", "close"])
 def test_every_impossible_price_is_an_error(column, bad):

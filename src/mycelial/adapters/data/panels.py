@@ -89,12 +89,7 @@ def panel_of_candles(
     chosen = _chosen_symbols(candles, origin, quote, symbols)
     day = _days(candles, origin)
 
-    rows = [np.flatnonzero(candles.symbol == code) for code in chosen]
-    rows = [r[np.argsort(day[r], kind="stable")] for r in rows]
-    for r in rows:
-        again = np.flatnonzero(np.diff(day[r]) == 0)
-        if len(again):
-            raise DataError(f"{origin}: {candles.describe_row(int(r[again[0] + 1]))} is there twice; remove one")
+    rows = [_rows_by_day(candles, origin, code, day) for code in chosen]
     if window is not None:
         first, last = _day_number(window.first), _day_number(window.last)
     else:
@@ -104,30 +99,41 @@ def panel_of_candles(
                 f"{origin}: its {len(rows)} {quote} symbols have no common days (one begins {_day_text(first)}, "
                 f"one ends {_day_text(last)}); choose a window with --set-name, or name the symbols"
             )
-    inside = [r[(day[r] >= first) & (day[r] <= last)] for r in rows]
-    n_days = last - first + 1
-    complete = [len(r) == n_days for r in inside]
-    if not all(complete) and (window is None or symbols is not None):
-        gap = complete.index(False)
-        missing = np.setdiff1d(np.arange(first, last + 1), day[inside[gap]])
+    span = f"{_day_text(first)}..{_day_text(last)}"
+    series = {}
+    for code, r in zip(chosen, rows, strict=True):
+        inside = r[(day[r] >= first) & (day[r] <= last)]
+        missing = np.setdiff1d(np.arange(first, last + 1), day[inside])
+        if len(missing) == 0:
+            series[candles.symbols[code]] = inside
+        elif window is None or symbols is not None:
+            raise DataError(
+                f"{origin}: {candles.symbols[code]} lacks {len(missing)} of the {last - first + 1} days {span}, "
+                f"the first {_day_text(int(missing[0]))}; choose complete symbols with --set-name"
+            )
+    if not series:
         raise DataError(
-            f"{origin}: {candles.symbols[chosen[gap]]} lacks {len(missing)} of the {n_days} days {_day_text(first)}.."
-            f"{_day_text(last)}, the first {_day_text(int(missing[0]))}; choose complete symbols with --set-name"
+            f"{origin}: no {quote} symbol has every day of {span} (set {set_name}); "
+            "choose another --set-name or --quote"
         )
-    kept = [index for index, whole in enumerate(complete) if whole]
-    if not kept:
-        raise DataError(
-            f"{origin}: no {quote} symbol has every day of {_day_text(first)}..{_day_text(last)}"
-            f"{f' (set {set_name})' if set_name else ''}; choose another --set-name or --quote"
-        )
-    taken = np.stack([inside[index] for index in kept])  # [n_series, n_days] rows
+    taken = np.stack(list(series.values()))  # [n_series, n_days] rows
     set_text = f"set {set_name}, " if set_name else ""
     return Panel(
-        names=tuple(candles.symbols[chosen[index]] for index in kept),
+        names=tuple(series),
         price=np.ascontiguousarray(candles.close[taken]),
         volume=np.ascontiguousarray(candles.volume[taken]),
-        label=f"{Path(origin).name} ({set_text}{len(kept)} {quote} series, {_day_text(first)}..{_day_text(last)})",
+        label=f"{Path(origin).name or origin} ({set_text}{len(series)} {quote} series, {span})",
     )
+
+
+def _rows_by_day(candles: Candles, origin: str, code: int, day: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return the rows of a symbol, its days ascending, each once."""
+    rows = np.flatnonzero(candles.symbol == code)
+    rows = rows[np.argsort(day[rows], kind="stable")]
+    again = np.flatnonzero(np.diff(day[rows]) == 0)
+    if len(again):
+        raise DataError(f"{origin}: {candles.describe_row(int(rows[again[0] + 1]))} is there twice; remove one")
+    return rows
 
 
 def _chosen_quote(
