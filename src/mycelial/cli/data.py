@@ -2,6 +2,219 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+from mycelial.cli.output import note, print_json
+
+if TYPE_CHECKING:
+    from mycelial.adapters.data.catalogue import Entry
+    from mycelial.adapters.data.verify import Finding
+
 app = typer.Typer(no_args_is_help=True, help="Candle files: import, verify, download.")
+
+DATA = Path("data")
+WIDTH_OF_A_FILE = 140  # characters of a table that no terminal limits
+SHOWN_FINDINGS = 20  # per check, for a person; --json has all
+
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder of the catalogue.")]
+
+
+class OnConflict(StrEnum):
+    """What to do when a candle differs from the one stored."""
+
+    REFUSE = "refuse"
+    KEEP = "keep"
+    REPLACE = "replace"
+
+
+@app.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="CSV or parquet files of daily or intraday candles.")],
+    out: OutOption = DATA,
+    venue: Annotated[str, typer.Option(help="Where the candles were traded (binance, kraken, …).")] = "local",
+    interval: Annotated[str | None, typer.Option(help="1m … 1d, 1w; told from the candles when left out.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="For files without a symbol column.")] = None,
+    on_conflict: Annotated[
+        OnConflict, typer.Option(help="When a candle differs from the stored one.")
+    ] = OnConflict.REFUSE,
+    json: JsonOption = False,
+) -> None:
+    """Merge candle files into the catalogue; what is already there is not written again."""
+    from mycelial.adapters.data.importing import import_file
+
+    imported = []
+    for file in files:
+        result = import_file(
+            file,
+            out,
+            venue=venue,
+            imported_at=_now_text(),
+            interval=interval,
+            symbol=symbol,
+            on_conflict=on_conflict.value,
+        )
+        imported.append(result)
+        note(
+            f"{file}: {len(result.stored)} symbol(s), {result.n_added} new of {result.rows} {result.interval} candle(s)"
+        )
+        chosen = "the stored one was kept" if on_conflict is OnConflict.KEEP else "it was replaced"
+        for conflict in [c for stored in result.stored for c in stored.conflicts][:SHOWN_FINDINGS]:
+            note(f"  differs from the stored candle, {chosen}: {conflict}")
+    if json:
+        print_json(
+            {
+                "catalogue": str(out),
+                "files": [
+                    {
+                        "file": result.file,
+                        "interval": result.interval,
+                        "rows": result.rows,
+                        "added": result.n_added,
+                        "symbols": [stored.entry.symbol for stored in result.stored],
+                        "conflicts": [asdict(c) for stored in result.stored for c in stored.conflicts],
+                    }
+                    for result in imported
+                ],
+            }
+        )
+    note(f"next: mycelial data verify {out}")
+
+
+@app.command("list")
+def list_(
+    path: Annotated[Path, typer.Argument(help="Folder of the catalogue.")] = DATA,
+    json: JsonOption = False,
+) -> None:
+    """List what the catalogue holds."""
+    from mycelial.adapters.data.catalogue import read_entries
+
+    entries = read_entries(path)
+    if json:
+        print_json({"catalogue": str(path), "files": [asdict(entry) for entry in entries]})
+    else:
+        _print_entries(entries)
+    note(f"next: mycelial data verify {path}")
+
+
+@app.command()
+def verify(
+    path: Annotated[Path, typer.Argument(help="A candle file, or the folder of a catalogue.")] = DATA,
+    max_move: Annotated[float, typer.Option(min=0.0, help="Warn of |ln(close / previous close)| above this.")] = 1.0,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Check candles for what cannot be right; exit code 7 when something is wrong."""
+    from mycelial.adapters.data.verify import verify_path
+    from mycelial.domain.errors import VerificationFailed
+
+    findings = verify_path(path, max_log_move=max_move)
+    n_errors = sum(finding.severity == "error" for finding in findings)
+    n_warnings = len(findings) - n_errors
+    failed = n_errors > 0 or (strict and n_warnings > 0)
+    if json:
+        print_json(
+            {
+                "path": str(path),
+                "ok": not failed,
+                "errors": n_errors,
+                "warnings": n_warnings,
+                "findings": [asdict(finding) for finding in findings],
+            }
+        )
+    else:
+        _print_findings(findings)
+    if failed:
+        note(f"next: correct or fetch again what is listed, then mycelial data verify {path}")
+        raise VerificationFailed(f"{path}: {n_errors} error(s), {n_warnings} warning(s); do not compute with it yet")
+    note(f"{path}: no errors, {n_warnings} warning(s)")
+    note(f"next: mycelial facts compute {path}")
+
+
+@app.command()
+def download(
+    venue: Annotated[str, typer.Argument(help="A venue ccxt knows: binance, kraken, …")],
+    symbols: Annotated[list[str], typer.Argument(help="Markets: BTC/USDT ETH/USDT …")],
+    since: Annotated[str, typer.Option(help="First day, UTC (2018-09-01).")],
+    until: Annotated[str | None, typer.Option(help="Last day, included; today's closed candles when left out.")] = None,
+    interval: Annotated[str, typer.Option(help="1m … 1d, 1w.")] = "1d",
+    out: OutOption = DATA,
+    base_url: Annotated[str | None, typer.Option(help="Use this server in place of the venue's.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Download closed candles from a venue into the catalogue, fetching only what it lacks."""
+    import time
+
+    from mycelial.adapters.data.candles import DAY_MS
+    from mycelial.adapters.data.downloading import Shell
+    from mycelial.adapters.data.downloading import download as download_symbol
+    from mycelial.adapters.data.intervals import interval_ms
+    from mycelial.adapters.data.venue import Venue
+    from mycelial.cli.progress import fraction_bar
+
+    interval_ms(interval)
+    since_ms = _day_ms("--since", since)
+    until_ms = None if until is None else _day_ms("--until", until) + DAY_MS
+    if until_ms is not None and until_ms <= since_ms:
+        raise typer.BadParameter(f"--until {until} is before --since {since}")
+    source = Venue(venue, base_url=base_url)
+    source.refuse_interval(interval)
+    done = []
+    for symbol in symbols:
+        with fraction_bar(f"{venue} {symbol} {interval}") as progress:
+            shell = Shell(now_ms=lambda: time.time_ns() // 1_000_000, sleep_s=time.sleep, progress=progress, warn=note)
+            result = download_symbol(source, symbol, interval, out, since_ms=since_ms, until_ms=until_ms, shell=shell)
+        done.append(result)
+        if result.first is None:
+            note(f"{symbol}: the venue has no closed candles there")
+            continue
+        note(f"{result.symbol}: {result.n_added} new, {result.rows} in all, {result.first} .. {result.last}")
+    if json:
+        print_json({"catalogue": str(out), "symbols": [asdict(result) for result in done]})
+    note(f"next: mycelial data verify {out}")
+
+
+def _day_ms(option: str, text: str) -> int:
+    import datetime as dt
+
+    try:
+        return int(dt.datetime.combine(dt.date.fromisoformat(text), dt.time(), dt.UTC).timestamp()) * 1000
+    except ValueError:
+        raise typer.BadParameter(f"{option} {text!r} is no day; write it like 2018-09-01") from None
+
+
+def _now_text() -> str:
+    import datetime as dt
+
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+
+
+def _print_entries(entries: tuple[Entry, ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("symbol", "quote", "venue", "interval", "first", "last", "candles", "source", box=None)
+    for entry in entries:
+        table.add_row(
+            *(entry.symbol, entry.quote, entry.venue, entry.interval, entry.first, entry.last),
+            *(f"{entry.rows:,}", entry.source),
+        )
+    Console(file=sys.stderr, width=None if sys.stderr.isatty() else WIDTH_OF_A_FILE).print(table)
+
+
+def _print_findings(findings: list[Finding]) -> None:
+    shown: dict[str, int] = {}
+    for finding in findings:
+        shown[finding.check] = shown.get(finding.check, 0) + 1
+        if shown[finding.check] <= SHOWN_FINDINGS:
+            place = f"{finding.file}{f' row {finding.row}' if finding.row else ''} {finding.symbol} {finding.time}"
+            note(f"{finding.severity} {finding.check}: {place}: {finding.message}")
+    for check, count in shown.items():
+        if count > SHOWN_FINDINGS:
+            note(f"… and {count - SHOWN_FINDINGS} more of {check}; --json lists all")
