@@ -124,7 +124,9 @@ def quoted_spread(
 
 
 @njit(error_model="numpy")
-def _uniform_price(order_lots: NDArray[np.int64], order_price: NDArray[np.float64], fills: Fills, n: int, m: int) -> float:
+def _uniform_price(
+    order_lots: NDArray[np.int64], order_price: NDArray[np.float64], fills: Fills, n: int, m: int
+) -> float:
     """Return the mid of the last pair that crosses when everybody can pay; nan if none does."""
     b, a, price = 0, 0, np.nan
     bid_left = order_lots[agent_of(fills.bids[0])] if n > 0 else 0

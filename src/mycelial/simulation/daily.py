@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from mycelial.agents.symba.forecast import forecast_day
-from mycelial.agents.symba.population import KEY_ACTIVITY, KEY_BOOK, KEY_TURNOVER
+from mycelial.agents.symba.population import KEY_ACTIVITY, KEY_BOOK, KEY_TURNOVER, LOTS, PRICE
 from mycelial.agents.symba.rules import BEST, FIXED, NO_LEADER, NOISE, WORST
 from mycelial.agents.symba.signals import set_price, update_signals
 from mycelial.agents.symba.trading import trade_day
@@ -41,11 +41,15 @@ def open_day(world: World, t: int) -> None:
     rules, purse, signals = world.rules, world.purse, world.signals
     for j in range(rules.assets):
         set_price(signals.price, signals.price_sum, signals.square_sum, j, t, signals.price[j, t - 1])
+    growth, carry = 1.0 + rules.risk_free_rate / rules.days_year, rules.lot * rules.dividend_rate / rules.days_year
     for i in range(rules.agents):
-        worth = _holdings_value(world, i, t - 1)
-        purse.cash[i] = purse.cash[i] * (1.0 + rules.risk_free_rate / rules.days_year) + worth * (
-            rules.dividend_rate / rules.days_year
-        )
+        purse.cash[i] *= growth
+    for j in range(rules.assets):
+        last, acted_on = signals.price[j, t - 1], signals.price[j, max(0, t - 2)]
+        for i in range(rules.agents):
+            # Q8: the authors' code values coins at the agent's own last ask.
+            price = max(acted_on, world.minds.forecast[j, i]) if rules.own_ask_valuation else last
+            purse.cash[i] += purse.lots[j, i] * price * carry
     if t == rules.learning_days:
         for i in range(rules.agents):
             purse.bankrupt[i] = False
@@ -139,29 +143,16 @@ def close_day(world: World, t: int) -> None:
         signals.volume[j, t] = volume * rules.lot
         for k in range(fills.count[0]):
             i = fills.touched[k]
-            moment = minds.moment[j, minds.slot[j, i]]
+            slot = minds.slot[j, i]
             if rules.intended_fills:
-                moment.lots, moment.price = fills.last_lots[i], fills.last_price[i]
+                minds.moment[j, slot, LOTS], minds.moment[j, slot, PRICE] = fills.last_lots[i], fills.last_price[i]
             else:
-                moment.lots = fills.lots[i]
-                moment.price = fills.value[i] / max(1, abs(fills.lots[i]))
+                minds.moment[j, slot, LOTS] = fills.lots[i]
+                minds.moment[j, slot, PRICE] = fills.value[i] / max(1, abs(fills.lots[i]))
         if rules.attention or rules.volatility_gesture:
             _remember_mood(world, j, t, previous, close)
     if rules.turnover > 0.0 or rules.reentry > 0.0:
         _renew(world, t)
-
-
-@njit(error_model="numpy")
-def _holdings_value(world: World, i: int, seen: int) -> float:
-    """Return the value of an agent's coins at the last close, or at its own last ask (Q8); `seen` = yesterday."""
-    rules, total = world.rules, 0.0
-    for j in range(rules.assets):
-        price = world.signals.price[j, seen]
-        if rules.own_ask_valuation:
-            acted_on = world.signals.price[j, max(0, seen - 1)]
-            price = max(acted_on, world.minds.forecast[j, i])
-        total += world.purse.lots[j, i] * price
-    return total * rules.lot
 
 
 @njit(error_model="numpy")

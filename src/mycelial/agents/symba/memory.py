@@ -1,10 +1,14 @@
 """Percentile memories: where does a number stand among those an agent remembers?
 
-A memory holds 16-bit logarithmic codes (0.1 % apart) instead of numbers. Only ranks are ever asked for, so the order of
-storage is free: `latest` memories are rings that forget the oldest value, `largest` memories are min-heaps that forget
-the smallest one (what the authors' simulator does). A rank is one pass of comparisons, 8 codes or more an instruction.
+Ranks are all that is ever asked for, so a memory stores logarithmic codes, not numbers.
 
-Equal values count as not smaller: the reference stores every value a hair above itself (x 1..1.0001), with that effect.
+* `Histogram` memories (forecast errors, expected moves: one value a day) count values in 512 bins, 32 to an octave, so
+  bins are 2.2 % wide; 16 sums, one per octave, make a rank two short fixed loops, whatever the memory's size.
+* `Series` memories (volatilities and volumes, which all agents of a horizon share, and profits) are plain int16 codes
+  0.1 % apart; a rank is one pass of comparisons, several codes an instruction.
+
+What is forgotten is the oldest value, or, as in the authors' simulator, the smallest one (Q2). The simulator breaks ties
+by storing values a hair above themselves; here equal codes count half in histograms and as not smaller in series.
 """
 
 from __future__ import annotations
@@ -13,15 +17,18 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-_SHIFT = np.int32(13)  # keeps 10 of float32's 23 mantissa bits: steps of 0.1 %
-_LOWEST = np.int32((127 - 12) << 10)  # codes start at 2^-12
+OCTAVES, STEPS = 16, 32
+BINS = OCTAVES * STEPS
+ERROR_FLOOR, MARGIN_FLOOR = -7, -9  # exponents of 2, in per cent: histograms start there and span 16 octaves
+
 _HIGHEST = 32766
+_SERIES_FLOOR = np.int32((127 - 12) << 10)  # series codes start at 2^-12
 
 
 @njit(inline="always", error_model="numpy")
 def code(x: float) -> np.int16:
-    """Return a monotone int16 code of x: 0 below 2^-12 in magnitude, resolution 0.1 % up to 2^20."""
-    magnitude = (np.float32(abs(x)).view(np.int32) >> _SHIFT) - _LOWEST
+    """Return a monotone int16 code of x for series: 0 below 2^-12 in magnitude, resolution 0.1 % up to 2^20."""
+    magnitude = (np.float32(abs(x)).view(np.int32) >> np.int32(13)) - _SERIES_FLOOR
     if magnitude < 0:
         return np.int16(0)
     magnitude = min(magnitude, _HIGHEST) + 1
@@ -29,41 +36,93 @@ def code(x: float) -> np.int16:
 
 
 @njit(inline="always", error_model="numpy")
-def count_below(codes: NDArray[np.int16], start: int, stop: int, x: np.int16) -> int:
-    """Return how many of codes[start:stop] are smaller than x."""
+def bin_of(magnitude: float, floor: int) -> int:
+    """Return the histogram bin of a magnitude whose lowest octave starts at 2^floor."""
+    at = int(np.float32(magnitude).view(np.int32) >> np.int32(18)) - ((127 + floor) << 5)
+    return min(max(at, 0), BINS - 1)
+
+
+@njit(error_model="numpy")
+def rank_in(fine: NDArray[np.int16], coarse: NDArray[np.int16], j: int, row: int, where: int) -> float:
+    """Return how many values of a histogram are below bin `where`, those in it counted half."""
+    # Unsigned indices need no test for negative ones, and whole arrays with indices no reference count.
+    octave, step = np.uint64(where >> 5), np.uint64(where & 31)
+    below = 0
+    for k in range(octave):
+        below += coarse[j, row, k]
+    base = octave << np.uint64(5)
+    for k in range(base, base + step):
+        below += fine[j, row, k]
+    return below + 0.5 * fine[j, row, base + step]
+
+
+@njit(inline="always", error_model="numpy")
+def put(fine: NDArray[np.int16], coarse: NDArray[np.int16], j: int, row: int, where: int, change: int) -> None:
+    """Add (1) or remove (-1) a value of bin `where`."""
+    fine[j, row, where] += change
+    coarse[j, row, where >> 5] += change
+
+
+@njit(error_model="numpy")
+def smallest_in(fine: NDArray[np.int16], coarse: NDArray[np.int16], j: int, row: int) -> int:
+    """Return the lowest bin that holds a value; the histogram is not empty."""
+    octave = 0
+    while coarse[j, row, octave] == 0:
+        octave += 1
+    where = octave << 5
+    while fine[j, row, where] == 0:
+        where += 1
+    return where
+
+
+@njit(error_model="numpy")
+def largest_in(fine: NDArray[np.int16], coarse: NDArray[np.int16], j: int, row: int) -> int:
+    """Return the highest bin that holds a value; the histogram is not empty."""
+    octave = OCTAVES - 1
+    while coarse[j, row, octave] == 0:
+        octave -= 1
+    where = (octave << 5) + STEPS - 1
+    while fine[j, row, where] == 0:
+        where -= 1
+    return where
+
+
+@njit(error_model="numpy")
+def count_below(codes: NDArray[np.int16], j: int, start: int, stop: int, x: np.int16) -> int:
+    """Return how many of codes[j, start:stop] are smaller than x."""
     total = np.int32(0)
-    for k in range(start, stop):
-        total = np.int32(total + np.int32(codes[k] < x))
+    for k in range(np.uint64(start), np.uint64(stop)):
+        total = np.int32(total + np.int32(codes[j, k] < x))
     return total
 
 
 @njit(error_model="numpy")
-def push_heap(codes: NDArray[np.int16], start: int, size: int, cap: int, x: np.int16) -> int:
-    """Insert x into the min-heap codes[start:start + size]; beyond `cap` drop the smallest. Return the new size."""
+def push_heap(codes: NDArray[np.int16], j: int, start: int, size: int, cap: int, x: np.int16) -> int:
+    """Insert x into the min-heap codes[j, start:start + size]; beyond `cap` drop the smallest. Return the new size."""
     if size < cap:
         k = size
         while k > 0:
             parent = (k - 1) >> 1
-            if codes[start + parent] <= x:
+            if codes[j, start + parent] <= x:
                 break
-            codes[start + k] = codes[start + parent]
+            codes[j, start + k] = codes[j, start + parent]
             k = parent
-        codes[start + k] = x
+        codes[j, start + k] = x
         return size + 1
-    if x <= codes[start]:
+    if x <= codes[j, start]:
         return size
     k = 0
     while True:
         child = 2 * k + 1
         if child >= size:
             break
-        if child + 1 < size and codes[start + child + 1] < codes[start + child]:
+        if child + 1 < size and codes[j, start + child + 1] < codes[j, start + child]:
             child += 1
-        if codes[start + child] >= x:
+        if codes[j, start + child] >= x:
             break
-        codes[start + k] = codes[start + child]
+        codes[j, start + k] = codes[j, start + child]
         k = child
-    codes[start + k] = x
+    codes[j, start + k] = x
     return size
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mycelial.agents.symba.memory import BINS, OCTAVES
 from mycelial.agents.symba.parameters import SymbaParameters
 from mycelial.domain.seeds import generator, stream_key
 
@@ -20,23 +21,10 @@ T_STATES, T_ACTIONS = 108, 9
 STREAMS = ("estimate", "ties", "book", "awake", "chance", "activity", "turnover")
 KEY_ESTIMATE, KEY_TIES, KEY_BOOK, KEY_AWAKE, KEY_CHANCE, KEY_ACTIVITY, KEY_TURNOVER = range(len(STREAMS))
 
-# One remembered day of one agent and asset: what it expected, did and got; read again tau active days later.
-MOMENT = np.dtype(
-    [
-        ("forecast", "<f8"),  # H(t), quote currency
-        ("estimate", "<f8"),  # B(t)
-        ("price", "<f8"),  # x: limit or fill price
-        ("lots", "<i8"),  # q: signed quantity, intended or filled
-        ("f_state", "u1"),
-        ("f_action", "u1"),
-        ("t_state", "u1"),
-        ("t_action", "u1"),
-        ("f_reward", "i1"),
-        ("t_reward", "i1"),
-        ("green", "u1"),  # filter V let an order through, so the day tau later is an exit time
-        ("known", "u1"),
-    ]
-)
+# One remembered day of one agent and asset, read again tau active days later: four numbers ...
+FORECAST, ESTIMATE, PRICE, LOTS = range(4)  # H(t); B(t); x, limit or fill price; q, signed lots (whole numbers)
+# ... and eight bytes. Rewards are stored + 8; GREEN: filter V let an order through, so tau days later is an exit time.
+F_STATE, F_ACTION, F_REWARD, T_STATE, T_ACTION, T_REWARD, GREEN, KNOWN = range(8)
 
 
 class Traits(NamedTuple):
@@ -87,18 +75,22 @@ class Minds(NamedTuple):
     best: NDArray[np.float32]  # [J, I, 108] max_a Q_T
     ranked: NDArray[np.float32]  # [J, I, 108] its non-zero values when the filter's clock started, else +inf
     ranked_count: NDArray[np.int32]  # [J, I]
-    moment: NDArray[np.void]  # [J, sum of tau] ring of MOMENT
+    moment: NDArray[np.float64]  # [J, sum of tau, 4] ring of remembered days
+    deed: NDArray[np.uint8]  # [J, sum of tau, 8]
     moment_at: NDArray[np.int64]  # [I + 1] first moment of each agent
     slot: NDArray[np.int64]  # [J, I] today's moment
     gap: NDArray[np.float32]  # [J, sum of 3 tau] ring of 100 |P - B| / P
     gap_sum: NDArray[np.float64]  # [J, I]
-    errors: NDArray[np.int16]  # [J, sum of caps] codes of forecast errors e
-    margins: NDArray[np.int16]  # [J, sum of margin caps] codes of m
-    profits: NDArray[np.int16]  # [J, sum of caps] codes of G
-    memory_at: NDArray[np.int64]  # [I + 1]
-    margin_at: NDArray[np.int64]  # [I + 1]
-    memory_count: NDArray[np.int32]  # [J, I, 3] values ever stored of e, m, G
-    margin_negative: NDArray[np.int32]  # [J, I] negative codes among the margins
+    error_fine: NDArray[np.int16]  # [J, I, 512] histogram of forecast errors e ...
+    error_coarse: NDArray[np.int16]  # [J, I, 16] ... and its sums by octave
+    margin_fine: NDArray[np.int16]  # [J, 2 I, 512] histograms of |m|, rows 2 i for m < 0, 2 i + 1 for m >= 0
+    margin_coarse: NDArray[np.int16]  # [J, 2 I, 16]
+    margin_size: NDArray[np.int32]  # [J, 2 I] values in them
+    recent_errors: NDArray[np.int16]  # [J, sum of caps] ring of bins, where the oldest value is forgotten
+    recent_margins: NDArray[np.int16]  # [J, sum of caps] ring of bins + 1, signed
+    profits: NDArray[np.int16]  # [J, sum of caps] codes of G, a ring or a min-heap
+    memory_at: NDArray[np.int64]  # [I + 1] first place of each agent in the three
+    memory_count: NDArray[np.int32]  # [J, I, 3] values stored of e, m, G (ever, where the oldest is forgotten)
 
 
 class Purse(NamedTuple):
@@ -174,17 +166,20 @@ def empty_minds(params: SymbaParameters, traits: Traits, assets: int) -> Minds:
     count, j = params.agents, assets
     extra = 0 if params.memory_rule == "latest" else traits.tau + 1
     cap = np.minimum(traits.span + extra, params.days + 1)  # values a memory may hold
-    margin_cap = cap if params.memory_rule == "latest" else 2 * cap  # apart: m >= 0 and m < 0
 
     def offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
-    moment_at, memory_at, margin_at = offsets(traits.tau), offsets(cap), offsets(margin_cap)
+    moment_at, memory_at = offsets(traits.tau), offsets(cap)
+    ring = int(memory_at[-1]) if params.memory_rule == "latest" else 1
+    error_fine, error_coarse = np.zeros((j, count, BINS), np.int16), np.zeros((j, count, OCTAVES), np.int16)
+    margin_fine, margin_coarse = np.zeros((j, 2 * count, BINS), np.int16), np.zeros((j, 2 * count, OCTAVES), np.int16)
+    margin_size = np.zeros((j, 2 * count), np.int32)
     stored = np.zeros((j, count, 3), np.int32)
     stored[:, :, [0, 2]] = 1  # the memories of e and of G start as [0] ...
-    signed = np.zeros((j, count), np.int32)
-    if params.memory_rule == "largest":
-        stored[:, :, 1], signed[:] = 1, 1  # ... and in the authors' simulator both of m
+    error_fine[:, :, 0], error_coarse[:, :, 0] = 1, 1
+    if params.memory_rule == "largest":  # ... and in the authors' simulator both of m
+        margin_fine[..., 0], margin_coarse[..., 0], margin_size[:] = 1, 1, 1
     f_rows, t_rows = count * F_STATES, count * T_STATES
     counted = f_rows if params.counted_step else 1
     return Minds(
@@ -205,18 +200,22 @@ def empty_minds(params: SymbaParameters, traits: Traits, assets: int) -> Minds:
         best=np.zeros((j, count, T_STATES), np.float32),
         ranked=np.zeros((j, count, T_STATES), np.float32),
         ranked_count=np.zeros((j, count), np.int32),
-        moment=np.zeros((j, int(moment_at[-1])), MOMENT),
+        moment=np.zeros((j, int(moment_at[-1]), 4)),
+        deed=np.zeros((j, int(moment_at[-1]), 8), np.uint8),
         moment_at=moment_at,
         slot=np.zeros((j, count), np.int64),
         gap=np.zeros((j, 3 * int(moment_at[-1])), np.float32),
         gap_sum=np.zeros((j, count)),
-        errors=np.zeros((j, int(memory_at[-1])), np.int16),
-        margins=np.zeros((j, int(margin_at[-1])), np.int16),
+        error_fine=error_fine,
+        error_coarse=error_coarse,
+        margin_fine=margin_fine,
+        margin_coarse=margin_coarse,
+        margin_size=margin_size,
+        recent_errors=np.zeros((j, ring), np.int16),
+        recent_margins=np.zeros((j, ring), np.int16),
         profits=np.zeros((j, int(memory_at[-1])), np.int16),
         memory_at=memory_at,
-        margin_at=margin_at,
         memory_count=stored,
-        margin_negative=signed,
     )
 
 

@@ -29,8 +29,8 @@ class Signals(NamedTuple):
     volume: NDArray[np.float64]  # [J, T] coins
     price_sum: NDArray[np.float64]  # [J, T + 1] sum of P before day t
     square_sum: NDArray[np.float64]  # [J, T + 1] sum of (P - P(0))^2 before day t
-    long_code: NDArray[np.int16]  # [J, K, T] first volatility series (s0)
-    short_code: NDArray[np.int16]  # [J, K, T] second volatility series (s1)
+    long_code: NDArray[np.int16]  # [J x K, T] first volatility series (s0)
+    short_code: NDArray[np.int16]  # [J x K, T] second volatility series (s1)
     volume_code: NDArray[np.int16]  # [J, T] non-zero volumes so far
     volume_count: NDArray[np.int64]  # [J]
     reach: NDArray[np.int32]  # [J, T + 1] scratch: volumes below today's among the last d
@@ -49,8 +49,8 @@ def empty_signals(rules: Rules, horizons: int) -> Signals:
         volume=np.zeros((j, t)),
         price_sum=np.zeros((j, t + 1)),
         square_sum=np.zeros((j, t + 1)),
-        long_code=np.zeros((j, k, t), np.int16),
-        short_code=np.zeros((j, k, t), np.int16),
+        long_code=np.zeros((j * k, t), np.int16),
+        short_code=np.zeros((j * k, t), np.int16),
         volume_code=np.zeros((j, t), np.int16),
         volume_count=np.zeros(j, np.int64),
         reach=np.zeros((j, t + 1), np.int32),
@@ -144,7 +144,8 @@ def update_signals(signals: Signals, rules: Rules, traits: Traits, j: int, t: in
     overall = max(price_sum[t + 1] / (t + 1), _FLOOR)
     signals.volume_count[j] = _volume_states(
         signals.volume[j, t - 1] if t > 1 else 0.0,
-        signals.volume_code[j],
+        signals.volume_code,
+        j,
         signals.volume_count[j],
         signals.reach[j],
         traits.tau,
@@ -161,12 +162,12 @@ def update_signals(signals: Signals, rules: Rules, traits: Traits, j: int, t: in
             today_0, today_1 = code(short / long), code(long / (3 * tau))
         else:
             today_0, today_1 = code(long), code(short)
-        series_0, series_1 = signals.long_code[j, k], signals.short_code[j, k]
+        line = j * traits.horizon.size + k
         stored = t - 1  # the first value is stored on day 1
         below_0, below_1, reached = 0, 0, 0
         if rules.largest:
-            below_0 = count_below(series_0, 1, t, today_0)
-            below_1 = count_below(series_1, 1, t, today_1)
+            below_0 = count_below(signals.long_code, line, 1, t, today_0)
+            below_1 = count_below(signals.short_code, line, 1, t, today_1)
         for i in range(first, stop):
             if rules.largest:
                 cap = tau + traits.span[i]
@@ -174,24 +175,22 @@ def update_signals(signals: Signals, rules: Rules, traits: Traits, j: int, t: in
             else:
                 span = min(traits.span[i], stored)  # spans ascend within a block
                 if span > reached:
-                    below_0 += count_below(series_0, t - span, t - reached, today_0)
-                    below_1 += count_below(series_1, t - span, t - reached, today_1)
+                    below_0 += count_below(signals.long_code, line, t - span, t - reached, today_0)
+                    below_1 += count_below(signals.short_code, line, t - span, t - reached, today_1)
                     reached = span
                 p0, p1 = (below_0 / span, below_1 / span) if span > 0 else (0.5, 0.5)
             s0, s1 = (_by_quartiles(p0), _by_quartiles(p1)) if t > 3 else (1, 1)
             signals.f_volatility[j, i] = 3 * s0 + s1
             long_term = p1 if rules.state_rule == DEVIATION else p0
             signals.t_volatility[j, i] = _by_thirds(long_term) if t > 1 else 1
-        series_0[t], series_1[t] = today_0, today_1
+        signals.long_code[line, t], signals.short_code[line, t] = today_0, today_1
         raw = signals.raw[j, k]
         _projections(price_sum, rules.true_half_mean, tau, t, price[t], raw)
         for a1 in range(3):
             if t < (1 + a1) * tau:
                 raw[a1], raw[3 + a1], raw[6 + a1] = overall, overall, overall
         if t > tau and t % (2 + tau // rules.days_month) == 0:
-            _projections(
-                price_sum, rules.true_half_mean, tau, t - tau, price[t - tau - 1], signals.hindsight[j, k]
-            )
+            _projections(price_sum, rules.true_half_mean, tau, t - tau, price[t - tau - 1], signals.hindsight[j, k])
 
 
 @njit(error_model="numpy")
@@ -218,6 +217,7 @@ def _projections(
 def _volume_states(
     yesterday: float,
     series: NDArray[np.int16],
+    j: int,
     stored: int,
     reach: NDArray[np.int32],
     tau: NDArray[np.int64],
@@ -234,17 +234,17 @@ def _volume_states(
         return stored
     today = code(yesterday)
     if largest:
-        below = count_below(series, 0, stored, today)
+        below = count_below(series, j, 0, stored, today)
         for i in range(tau.size):
             out[i] = 1 if _of_largest(below, stored, tau[i] + span[i]) < 0.33 else 2
     else:
         below = 0
         for d in range(1, stored + 1):
-            below += int(series[stored - d] < today)
+            below += int(series[j, stored - d] < today)
             reach[d] = below
         for i in range(tau.size):
             kept = min(span[i], stored)
             percentile = reach[kept] / kept if kept > 0 else 0.5
             out[i] = 1 if percentile < 0.33 else 2
-    series[stored] = today
+    series[j, stored] = today
     return stored + 1
