@@ -15,7 +15,7 @@ from numba import njit
 from mycelial.agents.symba.forecast import forecast_day
 from mycelial.agents.symba.population import KEY_ACTIVITY, KEY_BOOK, KEY_TURNOVER, LOTS, PRICE
 from mycelial.agents.symba.rules import BEST, FIXED, NO_LEADER, NOISE, WORST
-from mycelial.agents.symba.signals import set_price, update_signals
+from mycelial.agents.symba.signals import set_price, update_index, update_signals
 from mycelial.agents.symba.trading import trade_day
 from mycelial.domain.draws import normal, uniform
 from mycelial.market.call_auction import agent_of, clear, fills_of, quoted_spread, sort_book
@@ -59,6 +59,8 @@ def open_day(world: World, t: int) -> None:
     for i in range(rules.agents):
         if t == 1 or (t >= 2 * rules.days_week and purse.cash_reference[i] == 0.0):
             purse.cash_reference[i] = purse.cash[i]
+    if rules.market_view > 0.0:
+        update_index(signals, rules, world.traits, t)
     if rules.attention or rules.volatility_gesture:
         _feel(world, t)
 

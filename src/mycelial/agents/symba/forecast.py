@@ -22,6 +22,7 @@ from mycelial.agents.symba.population import (
     FORECAST,
     KEY_CHANCE,
     KEY_ESTIMATE,
+    KEY_JOINT,
     KEY_TIES,
     KNOWN,
     Minds,
@@ -83,7 +84,8 @@ def forecast_day(
     key_estimate, key_ties, key_chance = keys[j, KEY_ESTIMATE], keys[j, KEY_TIES], keys[j, KEY_CHANCE]
     learns = not (rules.minds == UNTRAINED or (rules.minds >= FROZEN and t >= rules.learning_days))
     chance = rules.minds >= ZERO_INTELLIGENCE and t >= rules.learning_days
-    common, own = math.sqrt(rules.signal_common), math.sqrt(1.0 - rules.signal_common)
+    common, own = math.sqrt(rules.signal_common), math.sqrt(max(0.0, 1.0 - rules.signal_common - rules.signal_joint))
+    joint, key_joint = math.sqrt(rules.signal_joint), keys[0, KEY_JOINT]
     shared = common * normal(key_estimate, np.uint64((t * (agents + 1) + agents) * 4)) if rules.signal else 0.0
     bias_sum = 0.0
     # Arrays are taken out of their tuples once: inside the loop each access would count a reference.
@@ -126,7 +128,10 @@ def forecast_day(
         previous = mind_estimate[j, i]
         z = normal(key_estimate, draw)
         if rules.signal:
-            estimate = value * math.exp(its_error[j, i] * spread_of_value * (shared + own * z))
+            error = shared + own * z
+            if rules.signal_joint > 0.0:
+                error += joint * normal(key_joint, np.uint64(t * agents + i))
+            estimate = value * math.exp(its_error[j, i] * spread_of_value * error)
         else:
             volatility = its_leash_volatility[j, i]
             leash = mind_elastic[j, i] * (1.0 + volatility * normal(key_estimate, draw + np.uint64(1)))

@@ -95,7 +95,7 @@ def trade_day(
     `leader` the agent whom the herd copies, or -1. `minds` and the two order arrays [J, I] are changed in place.
     """
     agents, price = rules.agents, signals.price[j, t]
-    key_ties, key_awake, key_chance = keys[j, KEY_TIES], keys[j, KEY_AWAKE], keys[j, KEY_CHANCE]
+    key_ties, key_awake, key_chance = keys[j, KEY_TIES], keys[0 if rules.joint_waking else j, KEY_AWAKE], keys[j, KEY_CHANCE]
     learns = not (rules.minds == UNTRAINED or (rules.minds >= FROZEN and t >= rules.learning_days))
     after = t >= rules.learning_days
     chance = rules.minds >= ZERO_INTELLIGENCE and after
