@@ -150,17 +150,17 @@ def _dispersion(
     return max(variance, 1e-12)
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy")
 def _by_quartiles(percentile: float) -> int:
     return 0 if percentile < 0.25 else (2 if percentile >= 0.75 else 1)
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy")
 def _by_thirds(percentile: float) -> int:
     return 0 if percentile < 0.33 else (1 if percentile < 0.67 else 2)
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy")
 def _of_largest(below: int, stored: int, cap: int) -> float:
     """Return the percentile among the `cap` largest of `stored` values, `below` of which are smaller."""
     if stored == 0:
@@ -169,7 +169,7 @@ def _of_largest(below: int, stored: int, cap: int) -> float:
     return max(0, below - (stored - kept)) / kept
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(error_model="numpy", no_cpython_wrapper=True)
 def update_signals(signals: Signals, rules: Rules, traits: Traits, j: int, t: int) -> None:
     """Work out the public tables of day t for asset j and store today's volatilities in their series."""
     price, price_sum, square_sum = signals.price[j], signals.price_sum[j], signals.square_sum[j]
