@@ -1,0 +1,233 @@
+"""Commands of `mycelial calibrate`: search parameters, go on after an interruption, report, test the paper's claims."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mycelial.cli.output import note, print_json
+
+if TYPE_CHECKING:
+    from mycelial.lab.calibration import Study
+    from mycelial.simulation.calibrate import Space, Trial
+
+app = typer.Typer(no_args_is_help=True, help="Find parameters whose market looks like the real one.")
+
+
+class Search(StrEnum):
+    """How points are chosen."""
+
+    AUTO = "auto"
+    GRID = "grid"
+    TPE = "tpe"
+
+
+class MeasureName(StrEnum):
+    """Distance of each statistic."""
+
+    W1 = "w1"
+    KS = "ks"
+
+
+class ExecutorName(StrEnum):
+    """Where worlds are simulated."""
+
+    PROCESSES = "processes"
+    RAY = "ray"
+
+
+Folder = Annotated[Path, typer.Argument(help="Folder of the study.")]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes; never changes a result.")]
+ExecutorOption = Annotated[ExecutorName, typer.Option("--executor", help="Where worlds are simulated.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Agents = Annotated[int | None, typer.Option("--agents", min=2, help="Override the preset's agents.")]
+Days = Annotated[int | None, typer.Option("--days", min=20, help="Override days, learning included.")]
+LearningDays = Annotated[int | None, typer.Option("--learning-days", min=0, help="Override learning days.")]
+SetParameter = Annotated[
+    list[str] | None, typer.Option("--set", help="Override any parameter of the preset: NAME=VALUE; repeatable.")
+]
+
+
+@app.command()
+def run(
+    panel: Annotated[Path, typer.Option("--panel", help="Candle file (parquet, CSV) or catalogue of real coins.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the new study.")],
+    space: Annotated[str, typer.Option("--space", help="paper, code, extended, or a TOML file.")] = "extended",
+    preset: Annotated[str, typer.Option("--preset", help="Where the search begins, and every parameter it leaves.")] = (
+        "extended"
+    ),
+    set_name: Annotated[str | None, typer.Option("--set-name", help="Window of the candles, e.g. W.")] = None,
+    quote: Annotated[str | None, typer.Option("--quote", help="Keep symbols priced in this currency.")] = None,
+    trials: Annotated[int | None, typer.Option("--trials", min=1, help="Points to try [100; a grid: all].")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Root of split, worlds and search.")] = 0,
+    assets: Annotated[int, typer.Option("--assets", min=1, help="Assets of a full world.")] = 12,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Worlds per point at full size.")] = 2,
+    agents: Agents = None,
+    days: Days = None,
+    learning_days: LearningDays = None,
+    set_: SetParameter = None,
+    search: Annotated[Search, typer.Option("--search", help="auto: grid if the space is one, else tpe.")] = Search.AUTO,
+    points: Annotated[int | None, typer.Option("--points", min=1, help="Grid: this many points, by seed.")] = None,
+    stride: Annotated[int, typer.Option("--stride", min=1, help="Grid: every stride-th point.")] = 1,
+    measure: Annotated[MeasureName, typer.Option("--measure", help="Distance of each statistic.")] = MeasureName.W1,
+    penalty_weight: Annotated[
+        float, typer.Option("--penalty-weight", min=0.0, help="Weight of the shape checks; 0 leaves them out.")
+    ] = 0.1,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Points proposed together; changes results.")] = 8,
+    startup: Annotated[int, typer.Option("--startup", min=1, help="Points of the opening Sobol design.")] = 24,
+    keep_share: Annotated[
+        float, typer.Option("--keep-share", min=0.05, max=1.0, help="Share that goes on after the cheap rung.")
+    ] = 0.4,
+    cheap: Annotated[
+        bool, typer.Option("--cheap-rung/--no-cheap-rung", help="Look at a third of the assets, one world, first.")
+    ] = True,
+    workers: Workers = 2,
+    executor: ExecutorOption = ExecutorName.PROCESSES,
+    as_json: AsJson = False,
+) -> None:
+    """Search the space against half of the real coins; the other half is kept for the report."""
+    from mycelial.agents.symba.presets import preset as preset_named
+    from mycelial.lab.calibration import Source, create, new_study
+    from mycelial.simulation.calibrate.search import SearchPlan
+
+    chosen = _space(space)
+    base = preset_named(preset).replace(**_overrides(agents, days, learning_days, set_))
+    on_grid = search is Search.GRID or (search is Search.AUTO and chosen.is_grid)
+    grid = chosen.grid(points=points, stride=stride, seed=seed) if on_grid else None
+    study = new_study(
+        Source(str(panel.resolve()), set_name, quote),
+        preset,
+        base,
+        chosen,
+        SearchPlan(seed, batch, startup, keep_share),
+        _rungs(assets, seeds, cheap=cheap and grid is None),
+        trials or (100 if grid is None else len(grid)),
+        measure=measure.value,
+        penalty_weight=penalty_weight,
+        grid=grid,
+    )
+    create(out, study)
+    _search(out, workers, executor, as_json)
+
+
+@app.command()
+def resume(
+    folder: Folder,
+    trials: Annotated[int | None, typer.Option("--trials", min=1, help="Raise the number of trials to this.")] = None,
+    workers: Workers = 2,
+    executor: ExecutorOption = ExecutorName.PROCESSES,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a study that was interrupted, or extend a finished one."""
+    from mycelial.lab.calibration import extend, open_study
+
+    _ = open_study(folder) if trials is None else extend(folder, trials)
+    _search(folder, workers, executor, as_json)
+
+
+def _search(folder: Path, workers: int, executor: ExecutorName, as_json: bool) -> None:
+    from mycelial.domain.errors import Interrupted
+    from mycelial.lab.calibration import open_study, read_journal, run_study
+    from mycelial.lab.executors import executor_named
+
+    study = open_study(folder)
+    done = len(read_journal(folder))
+    note(
+        f"{folder}: {study.trials} points of space {study.space.name!r}, {done} done; fitted to "
+        f"{len(study.split.fit)} coins, {len(study.split.validation)} held out"
+    )
+    pace = _Pace(done)
+    try:
+        trials = run_study(folder, executor_named(executor.value, workers), pace.say)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"stopped after {len(read_journal(folder))} of {study.trials} trials, all saved; "
+            f"go on with: mycelial calibrate resume {folder}"
+        ) from None
+    _conclude(folder, study, trials, as_json)
+
+
+def _conclude(folder: Path, study: Study, trials: list[Trial], as_json: bool) -> None:
+    from mycelial.simulation.calibrate.trial import ranked
+
+    best = next(iter(ranked(trials)), None)
+    counts = {state: sum(one.state == state for one in trials) for state in ("complete", "pruned", "failed")}
+    if as_json:
+        print_json(
+            {
+                "study": str(folder),
+                "space": study.space.name,
+                "trials": len(trials),
+                "states": counts,
+                "best": None if best is None else best.to_dict(),
+            }
+        )
+    if best is None:
+        note(f"no point traded to the end ({counts['failed']} failed); see `reason` in {folder}/journal.jsonl")
+    else:
+        note(f"best: trial {best.number}, {best.value:.4g} (1 = as near as real to real), {_words(best.point)}")
+    note(f"next: mycelial calibrate report {folder}")
+
+
+class _Pace:
+    """Says after each trial what it was worth and how long the rest will take."""
+
+    def __init__(self, done: int) -> None:
+        self._done, self._started = done, time.monotonic()
+        self._best = float("inf")
+
+    def say(self, finished: int, total: int, trial: Trial) -> None:
+        elapsed = time.monotonic() - self._started
+        left = elapsed / (finished - self._done) * (total - finished)
+        if trial.state == "complete":
+            self._best = min(self._best, trial.value)
+        what = f"failed ({trial.reason})" if trial.state == "failed" else f"{trial.state} {trial.value:.4g}"
+        note(f"trial {trial.number} {what}; best {self._best:.4g}; {finished}/{total}, {_duration(left)} left")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def _words(point: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in point.items()
+    )
+
+
+def _space(name: str) -> Space:
+    from mycelial.simulation.calibrate.space import named_space, parse_space
+
+    path = Path(name)
+    if path.suffix == ".toml" and path.is_file():
+        return parse_space(path.read_text(encoding="utf-8"), name)
+    return named_space(name)
+
+
+def _rungs(assets: int, seeds: int, *, cheap: bool) -> tuple[Any, ...]:
+    from mycelial.simulation.calibrate.objective import Rung
+
+    full = Rung(assets, seeds)
+    first = Rung(max(1, assets // 3), 1)
+    return (first, full) if cheap and first != full else (full,)
+
+
+def _overrides(
+    agents: int | None, days: int | None, learning_days: int | None, set_: list[str] | None
+) -> dict[str, Any]:
+    from mycelial.domain.errors import ConfigError
+
+    given: dict[str, Any] = {"agents": agents, "days": days, "learning_days": learning_days}
+    found = {name: value for name, value in given.items() if value is not None}
+    for one in set_ or []:
+        name, equals, value = one.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {one}: write NAME=VALUE, e.g. --set quoting=0.75")
+        found[name.strip()] = value.strip()
+    return found
