@@ -129,6 +129,103 @@ def resume(
     _search(folder, workers, executor, as_json)
 
 
+@app.command()
+def report(
+    folder: Folder,
+    top: Annotated[int, typer.Option("--top", min=1, help="Best points to validate.")] = 5,
+    worlds: Annotated[int, typer.Option("--validation-seeds", min=1, help="Worlds per point, at full size.")] = 2,
+    workers: Workers = 2,
+    executor: ExecutorOption = ExecutorName.PROCESSES,
+    as_json: AsJson = False,
+) -> None:
+    """Validate the best points on the coins kept from the search; write report.json and report.html."""
+    from mycelial.domain.errors import Interrupted
+    from mycelial.lab.calibration_report import REPORT_HTML, examine, write_findings
+    from mycelial.lab.executors import executor_named
+
+    started = time.monotonic()
+    try:
+        findings = examine(
+            folder,
+            executor_named(executor.value, workers),
+            top=top,
+            worlds=worlds,
+            report=lambda done, total: note(
+                f"validated {done}/{total}, {_duration(time.monotonic() - started)} so far"
+            ),
+        )
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped; worlds so far are saved, go on with: mycelial calibrate report {folder}") from None
+    write_findings(folder, findings)
+    if as_json:
+        print_json(findings.to_dict())
+    best, held = findings.best[0], findings.held_out[0]
+    note(
+        f"trial {best.number}: {best.value:.4g} in the search, {held.value:.4g} on coins held out "
+        f"(real fit coins there: {findings.yardstick['value']:.4g})"
+    )
+    for one in findings.profiles:
+        note(f"  {one.name}: {one.verdict}")
+    note(f"next: open {folder / REPORT_HTML} in a browser")
+
+
+@app.command()
+def sensitivity(
+    preset: Annotated[str, typer.Option("--preset", help="reference or paper, or any other preset.")] = "paper",
+    assets: Annotated[int, typer.Option("--assets", min=1, help="Assets of a world.")] = 1,
+    seeds: Annotated[int, typer.Option("--seeds", min=3, help="Worlds per level.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Root of the world seeds.")] = 0,
+    agents: Agents = None,
+    days: Days = None,
+    learning_days: LearningDays = None,
+    set_: SetParameter = None,
+    out: Annotated[Path | None, typer.Option("--out", help="JSON file to write.")] = None,
+    workers: Workers = 2,
+    executor: ExecutorOption = ExecutorName.PROCESSES,
+    as_json: AsJson = False,
+) -> None:
+    """Test what the paper claims of its parameters: slopes with intervals over seeds."""
+    from functools import partial
+
+    from mycelial.agents.symba.presets import preset as preset_named
+    from mycelial.cli.progress import fraction_bar
+    from mycelial.lab.executors import executor_named
+    from mycelial.simulation.calibrate.sensitivity import design, judge_claims, measure
+    from mycelial.simulation.calibrate.split import named_seeds
+
+    base = preset_named(preset).replace(**_overrides(agents, days, learning_days, set_))
+    worlds = design(named_seeds(seed, "sensitivity", seeds))
+    figures = []
+    with executor_named(executor.value, workers) as pool, fraction_bar("worlds") as progress:
+        for figure in pool.map(partial(measure, base, assets), worlds):
+            figures.append(figure)
+            progress(len(figures) / len(worlds), len(figures))
+    findings = judge_claims(worlds, figures)
+    document = {
+        "preset": preset,
+        "parameters": base.to_dict(),
+        "assets": assets,
+        "seed": seed,
+        "seeds": seeds,
+        "findings": [one.to_dict() for one in findings],
+    }
+    if out is not None:
+        from mycelial.adapters.data.atomic import write_atomically
+        from mycelial.cli.output import json_text
+
+        write_atomically(out, json_text(document).encode())
+    if as_json:
+        print_json(document)
+    for one in findings:
+        unit = " points" if one.claim.figure == "survival_pct" else ""
+        shown = [f"{x:.3g}" if unit else f"{x:+.1%}" for x in (one.change, *one.interval)]
+        note(
+            f"{one.verdict}: {one.claim.words}; {shown[0]}{unit} (95 %: {shown[1]} to {shown[2]}), "
+            f"R2 {one.linearity:.2f}"
+        )
+    note("next: mycelial calibrate run --space paper --help")
+
+
 def _search(folder: Path, workers: int, executor: ExecutorName, as_json: bool) -> None:
     from mycelial.domain.errors import Interrupted
     from mycelial.lab.calibration import open_study, read_journal, run_study

@@ -11,10 +11,9 @@ journal, byte for byte, as one that was not.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,10 @@ from typing import Any
 from mycelial.adapters.data.atomic import locked, write_atomically
 from mycelial.adapters.data.panels import load_panel
 from mycelial.agents.symba.parameters import SymbaParameters
-from mycelial.domain.errors import ConfigError, DataError, NotFound, StorageError
+from mycelial.domain.errors import ConfigError, DataError, NotFound
 from mycelial.facts.panel import Panel
 from mycelial.lab.executors import Executor
+from mycelial.lab.journal import Journal, read_lines
 from mycelial.simulation.calibrate.objective import Measure, Objective, Rung
 from mycelial.simulation.calibrate.search import SearchPlan, bars, import_optuna, propose
 from mycelial.simulation.calibrate.space import Point, Space
@@ -78,8 +78,13 @@ class Study:
         """Worlds per point at the last rung."""
         return self.rungs[-1].seeds
 
-    def objective(self, panel: Panel, seed_set: SeedSet = "search", *, held_out: bool = False) -> Objective:
-        """Return the objective on the fit coins, or on those held out."""
+    def objective(
+        self, panel: Panel, seed_set: SeedSet = "search", *, held_out: bool = False, worlds: int | None = None
+    ) -> Objective:
+        """Return the objective on the fit coins, or on those held out.
+
+        `worlds` asks for that many worlds at full size, without a cheap rung first.
+        """
         if digest_of(panel) != self.digest:
             raise DataError(
                 f"{self.source.panel}: holds other prices than when this study began; restore the file, or begin anew"
@@ -89,8 +94,8 @@ class Study:
             base=self.base,
             space=self.space,
             real=validation if held_out else fit,
-            seeds=named_seeds(self.plan.seed, seed_set, self.seeds),
-            rungs=self.rungs,
+            seeds=named_seeds(self.plan.seed, seed_set, worlds or self.seeds),
+            rungs=self.rungs if worlds is None else (replace(self.rungs[-1], seeds=worlds),),
             measure=self.measure,
             penalty_weight=self.penalty_weight,
             baseline_seed=self.plan.seed,
@@ -197,8 +202,6 @@ def open_study(folder: Path) -> Study:
 
 def extend(folder: Path, trials: int) -> Study:
     """Raise the number of trials of a stored study; it is never lowered."""
-    from dataclasses import replace
-
     study = open_study(folder)
     most = trials if study.grid is None else min(trials, len(study.grid))
     if most > study.trials:
@@ -215,8 +218,8 @@ def read_journal(folder: Path) -> list[Trial]:
     DataError
         If another line is damaged, or trials are missing.
     """
-    trials, _ = _read_whole_lines(folder / JOURNAL)
-    return trials
+    lines, _ = read_lines(folder / JOURNAL)
+    return _trials(lines, folder / JOURNAL)
 
 
 def run_study(folder: Path, executor: Executor, report: Report | None = None) -> list[Trial]:
@@ -225,8 +228,9 @@ def run_study(folder: Path, executor: Executor, report: Report | None = None) ->
     objective = study.objective(study.source.load())
     first = study.space.point_of(study.base)
     with locked(folder):
-        trials, whole = _read_whole_lines(folder / JOURNAL)
-        with _Journal(folder / JOURNAL, whole) as journal, executor:
+        lines, whole = read_lines(folder / JOURNAL)
+        trials = _trials(lines, folder / JOURNAL)
+        with Journal(folder / JOURNAL, whole) as journal, executor:
             while len(trials) < study.trials:
                 earlier = trials[: len(trials) // study.plan.batch * study.plan.batch]
                 count = min(study.plan.batch, study.trials - len(earlier))
@@ -237,8 +241,8 @@ def run_study(folder: Path, executor: Executor, report: Report | None = None) ->
                     points = propose(study.space, study.plan, earlier, count, first)
                     limits = bars(earlier, len(study.rungs), study.plan)
                 waiting = list(enumerate(points, start=len(earlier)))[len(trials) - len(earlier) :]
-                for trial in executor.map(partial(_judge, objective, limits), waiting):
-                    journal.append(trial)
+                for trial in executor.map(partial(judge_point, objective, limits), waiting):
+                    journal.append(trial.to_dict())
                     trials.append(trial)
                     if report is not None:
                         report(len(trials), study.trials, trial)
@@ -263,73 +267,26 @@ def digest_of(panel: Panel) -> str:
     return digest.hexdigest()
 
 
-@lru_cache(maxsize=4)
-def _measured(objective: _Named) -> Objective:
-    """Keep one objective per process: measuring the real coins takes a second, sending them takes none."""
-    return objective.objective
+_MEASURED: dict[str, Objective] = {}  # one per process: measuring the real coins takes a second, sending them none
 
 
-@dataclass(frozen=True)
-class _Named:
-    """An objective known by its fingerprint."""
-
-    fingerprint: str
-    objective: Objective
-
-    def __hash__(self) -> int:
-        return hash(self.fingerprint)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Named) and other.fingerprint == self.fingerprint
-
-
-def _judge(objective: Objective, limits: tuple[float, ...], item: tuple[int, Point]) -> Trial:
+def judge_point(objective: Objective, limits: tuple[float, ...], item: tuple[int, Point]) -> Trial:
+    """Judge a numbered point in whatever process this is."""
     number, point = item
-    return _measured(_Named(objective.fingerprint, objective)).judge(number, point, limits)
+    return _MEASURED.setdefault(objective.fingerprint, objective).judge(number, point, limits)
 
 
-class _Journal:
-    """Appends lines, each flushed to the disk; starts by cutting off a half-written one."""
-
-    def __init__(self, path: Path, whole: int) -> None:
-        self._path = path
-        try:
-            self._file = path.open("ab")
-            self._file.truncate(whole)
-        except OSError as error:
-            raise StorageError(f"{path}: cannot be written ({error.strerror}); free space, then resume") from error
-
-    def append(self, trial: Trial) -> None:
-        try:
-            self._file.write(json.dumps(trial.to_dict(), allow_nan=False).encode() + b"\n")
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise StorageError(
-                f"{self._path}: cannot be written ({error.strerror}); free space, then resume"
-            ) from error
-
-    def __enter__(self) -> _Journal:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-
-def _read_whole_lines(path: Path) -> tuple[list[Trial], int]:
-    """Return the trials and the number of bytes they take."""
-    content = path.read_bytes() if path.exists() else b""
-    whole = content.rfind(b"\n") + 1
+def _trials(lines: Sequence[dict[str, Any]], path: Path) -> list[Trial]:
     trials = []
-    for number, line in enumerate(content[:whole].splitlines()):
+    for number, line in enumerate(lines):
         try:
-            trial = Trial.from_dict(json.loads(line))
-        except (ValueError, DataError) as error:
+            trial = Trial.from_dict(line)
+        except DataError as error:
             raise DataError(f"{path}, line {number + 1}: {error}; cut the file before this line and resume") from None
         if trial.number != number:
             raise DataError(f"{path}, line {number + 1} is trial {trial.number}; cut the file before it and resume")
         trials.append(trial)
-    return trials, whole
+    return trials
 
 
 def _json(document: dict[str, Any]) -> bytes:

@@ -115,7 +115,8 @@ class Objective:
         known: dict[tuple[Rung, int], Worth] = {}
         rungs: list[tuple[float, ...]] = []
         state: State = "complete"
-        reason, found = "", []
+        reason = ""
+        found: list[Worth] = []
         for level, rung in enumerate(self.rungs):
             found = []
             for seed in self.seeds[: rung.seeds]:
