@@ -54,6 +54,8 @@ def page(findings: Findings) -> Report:
             f"Objective: normalised {study.measure.upper()} distance over figures 7 to 12, plus "
             f"{study.penalty_weight:g} times the squared excess of each shape check over its tolerance.",
             f"Statistics left out because series are too short: {', '.join(findings.left_out) or 'none'}.",
+            "Importance: the share of the variance of the log objective that only this parameter explains, in an "
+            "additive fit of a parabola per parameter.",
             "The split of coins, the seeds of the worlds and the order of the search all follow from seed "
             f"{study.plan.seed}; seeds of search, report and validation share no world.",
         ),

@@ -70,7 +70,6 @@ class Findings:
             "seed_noise": self.noise,
             "profiles": [one.to_dict() for one in self.profiles],
             "importance": self.importance,
-            "importance_method": "PED-ANOVA" if self.importance else "none",
             "statistics_left_out": list(self.left_out),
         }
 

@@ -90,12 +90,12 @@ def _estimated(space: Space, plan: SearchPlan, finished: Sequence[Trial], count:
         sampler = optuna.samplers.TPESampler(
             seed=seed, n_startup_trials=0, multivariate=True, constant_liar=True, warn_independent_sampling=False
         )
-        study = study_of(space, finished, sampler)
+        study = _study_of(space, finished, sampler)
         asked = [study.ask(distributions(space)) for _ in range(count)]
     return [{one.name: _plain(trial.params[one.name]) for one in space.dimensions} for trial in asked]
 
 
-def study_of(space: Space, finished: Sequence[Trial], sampler: Any = None) -> Any:
+def _study_of(space: Space, finished: Sequence[Trial], sampler: Any = None) -> Any:
     """Return an in-memory Optuna study that knows the finished trials."""
     optuna = import_optuna()
     study = optuna.create_study(direction="minimize", sampler=sampler)
