@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
+from functools import partial
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
-from mycelial.domain.errors import MissingExtra
+from mycelial.domain.errors import MissingExtra, MycelialError
 from mycelial.lab.executors import executor_named
 from mycelial.simulation.calibrate.analysis import importances, profiles, seed_noise
 from mycelial.simulation.calibrate.search import SearchPlan, bars, propose
@@ -172,10 +176,29 @@ def test_two_seeds_decide_nothing():
 
 
 def test_asking_for_ray_where_it_is_absent_says_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    monkeypatch.setitem(sys.modules, "ray", None)
 
     with pytest.raises(MissingExtra, match=r"mycelial\[ray\]"):
         executor_named("ray", 2)
+
+
+def test_ray_gives_the_results_in_order(monkeypatch):
+    """A stand-in for the three calls we make of Ray; it finishes tasks only when asked for them."""
+    ray = ModuleType("ray")
+    ray.is_initialized = lambda: True
+    ray.remote = lambda function: SimpleNamespace(remote=lambda item: partial(function, item))
+    ray.get = lambda task: task()
+    monkeypatch.setitem(sys.modules, "ray", ray)
+
+    with executor_named("ray", 2) as executor:
+        assert list(executor.map(abs, [-3, 2, -1])) == [3, 2, 1]
+
+
+def test_a_pool_gives_the_results_in_order_and_reports_a_dead_worker():
+    with executor_named("processes", 2) as executor:
+        assert list(executor.map(abs, [-3, 2, -1, 0, -5])) == [3, 2, 1, 0, 5]
+    with pytest.raises(MycelialError, match="a worker ended"), executor_named("processes", 2) as executor:
+        list(executor.map(os._exit, [9]))
 
 
 def _figures(value: float) -> dict[str, float]:

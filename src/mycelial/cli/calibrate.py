@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mycelial.cli.output import note, print_json
+from mycelial.cli.progress import LINE_EVERY
 
 if TYPE_CHECKING:
     from mycelial.lab.calibration import Study
@@ -237,9 +241,9 @@ def _search(folder: Path, workers: int, executor: ExecutorName, as_json: bool) -
         f"{folder}: {study.trials} points of space {study.space.name!r}, {done} done; fitted to "
         f"{len(study.split.fit)} coins, {len(study.split.validation)} held out"
     )
-    pace = _Pace(done)
     try:
-        trials = run_study(folder, executor_named(executor.value, workers), pace.say)
+        with _pace(done) as say:
+            trials = run_study(folder, executor_named(executor.value, workers), say)
     except KeyboardInterrupt:
         raise Interrupted(
             f"stopped after {len(read_journal(folder))} of {study.trials} trials, all saved; "
@@ -270,18 +274,33 @@ def _conclude(folder: Path, study: Study, trials: list[Trial], as_json: bool) ->
     note(f"next: mycelial calibrate report {folder}")
 
 
-class _Pace:
-    """Says after each trial what it was worth and how long the rest will take."""
+@contextmanager
+def _pace(done: int) -> Iterator[Callable[[int, int, Trial], None]]:
+    """Give a function that hears of each finished trial: a bar on a terminal, lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield _Lines(done).say
+        return
+    from mycelial.cli.progress import fraction_bar
+
+    with fraction_bar("trials") as progress:
+        yield lambda finished, total, _: progress(finished / total, finished)
+
+
+class _Lines:
+    """Says every 5 %, and when a trial is the best so far or failed, how things stand and how long the rest takes."""
 
     def __init__(self, done: int) -> None:
         self._done, self._started = done, time.monotonic()
-        self._best = float("inf")
+        self._best, self._said = float("inf"), 0.0
 
     def say(self, finished: int, total: int, trial: Trial) -> None:
-        elapsed = time.monotonic() - self._started
-        left = elapsed / (finished - self._done) * (total - finished)
-        if trial.state == "complete":
-            self._best = min(self._best, trial.value)
+        is_best = trial.state == "complete" and trial.value < self._best
+        if not (is_best or trial.state == "failed" or finished >= self._said + LINE_EVERY * total):
+            return
+        self._said = finished
+        if is_best:
+            self._best = trial.value
+        left = (time.monotonic() - self._started) / (finished - self._done) * (total - finished)
         what = f"failed ({trial.reason})" if trial.state == "failed" else f"{trial.state} {trial.value:.4g}"
         note(f"trial {trial.number} {what}; best {self._best:.4g}; {finished}/{total}, {_duration(left)} left")
 

@@ -10,11 +10,12 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-from mycelial.domain.errors import MissingExtra
+from mycelial.domain.errors import MissingExtra, MycelialError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -65,7 +66,7 @@ class Processes:
         if self._pool is None:
             raise RuntimeError("use the pool in a `with` block")
         futures = [self._pool.submit(function, item) for item in items]
-        return (future.result() for future in futures)
+        return (_result(future) for future in futures)
 
     def __enter__(self) -> Self:
         """Prepare the pool; processes start with the first item."""
@@ -114,6 +115,16 @@ def executor_named(name: str, workers: int) -> Executor:
         _import_ray()
         return Ray()
     return Processes(workers) if workers > 1 else Serial()
+
+
+def _result(future: Future[Result]) -> Result:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise MycelialError(
+            "a worker ended unexpectedly, most likely for want of memory; what is finished is saved, so go on with "
+            "fewer --workers"
+        ) from None
 
 
 def _import_ray() -> Any:
