@@ -45,8 +45,8 @@ def page(findings: Findings) -> Report:
             ),
             Section(
                 "Profiles",
-                "The best that any point achieved with the parameter in each bin. Flat profiles are not identified; a "
-                "bin with few points is weak evidence.",
+                "The best that any point achieved with the parameter in each bin, and the mean of the bin with the "
+                "effect of the other parameters taken out. Flat profiles are not identified.",
                 tuple(_profile_figure(one) for one in findings.profiles),
             ),
         ),
@@ -118,10 +118,20 @@ def _profile_figure(one: Profile) -> Any:
         y=[found.lowest for found in tried],
         text=[f"{found.points} points" for found in tried],
         mode="lines+markers",
-        name=one.name,
+        name="lowest",
         line={"color": figures.SIMULATED},
     )
-    return figures.styled(figure, f"{one.name} ({one.verdict})", "lowest objective")
+    fitted = [found for found in tried if math.isfinite(found.adjusted)]
+    if fitted:
+        lowest = min(found.lowest for found in tried)
+        figure.add_scatter(
+            x=[found.middle for found in fitted],
+            y=[lowest * math.exp(found.adjusted) for found in fitted],
+            mode="lines+markers",
+            name="others taken out",
+            line={"color": figures.REAL, "dash": "dot"},
+        )
+    return figures.styled(figure, f"{one.name} ({one.verdict})", "objective")
 
 
 def _words(trial: Trial) -> str:
