@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from mycelial.cli import data, facts
+from mycelial.cli import calibrate, data, facts
 from mycelial.domain.errors import MycelialError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.add_typer(facts.app, name="facts")
+app.add_typer(calibrate.app, name="calibrate")
 
 
 @app.command()

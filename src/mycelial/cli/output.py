@@ -11,8 +11,12 @@ from typing import Any
 
 def print_json(document: Mapping[str, Any]) -> None:
     """Print one JSON document on stdout; numbers that are not finite become null."""
-    json.dump(_finite(document), sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+    sys.stdout.write(json_text(document))
+
+
+def json_text(document: Mapping[str, Any]) -> str:
+    """Return the document as JSON; numbers that are not finite become null."""
+    return json.dumps(_finite(document), indent=2, ensure_ascii=False) + "\n"
 
 
 def _finite(value: Any) -> Any:

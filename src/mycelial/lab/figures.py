@@ -56,7 +56,7 @@ def price_and_fundamental(sample: PriceSample) -> Any:
         figure.add_scatter(
             x=_compact(sample.day[keep]), y=_compact(values[keep]), name=name, line={"color": colour, "dash": dash}
         )
-    return _styled(figure, "day", "price (quote units)")
+    return styled(figure, "day", "price (quote units)")
 
 
 def halves_of_the_market(real: ReferenceFigures) -> Any:
@@ -67,7 +67,7 @@ def halves_of_the_market(real: ReferenceFigures) -> Any:
     ):
         figure.add_trace(_density_line(name, half, colour, dash, log=True))
     figure.update_yaxes(_LOG_AXIS)
-    return _styled(figure, "daily log return", "density")
+    return styled(figure, "daily log return", "density")
 
 
 def returns(simulated: Simulated, real: ReferenceFigures) -> Any:
@@ -125,7 +125,7 @@ def mean_correlation_by_delay(simulated: Simulated, real: ReferenceFigures) -> A
                 row=1,
                 col=column,
             )
-    return _styled(figure, "shift (days)", "mean correlation")
+    return styled(figure, "shift (days)", "mean correlation")
 
 
 def autocorrelations(simulated: Simulated, real: ReferenceFigures) -> Any:
@@ -151,7 +151,7 @@ def autocorrelations(simulated: Simulated, real: ReferenceFigures) -> Any:
     largest = float(np.nanmax(np.abs([*simulated.summary.acf_r, *real.summary.acf_r])))
     reach = max(0.2, 1.1 * largest)  # so that noise around zero looks like noise
     figure.update_yaxes(range=[-reach, reach], col=1)
-    return _styled(figure, "lag (days)", "autocorrelation")
+    return styled(figure, "lag (days)", "autocorrelation")
 
 
 def _family(family: str) -> tuple[list[str], list[str]]:
@@ -182,7 +182,7 @@ def _densities(
             trace = _density_line(name, density, colour, "solid", log=log, filled=name == "real" and not log)
             trace.update(legendgroup=name, showlegend=column == 1)
             figure.add_trace(trace, row=1, col=column)
-    return _styled(figure, axis_title, "density")
+    return styled(figure, axis_title, "density")
 
 
 def _density_line(name: str, density: Histogram, colour: str, dash: str, *, log: bool, filled: bool = False) -> Any:
@@ -202,7 +202,8 @@ def _density_line(name: str, density: Histogram, colour: str, dash: str, *, log:
     )
 
 
-def _styled(figure: Any, x_title: str, y_title: str) -> Any:
+def styled(figure: Any, x_title: str, y_title: str) -> Any:
+    """Give a figure the axes, margins and legend that all figures share."""
     figure.update_xaxes(title_text=x_title, zeroline=False, automargin=True)
     figure.update_yaxes(zeroline=False, automargin=True)
     figure.layout.yaxis.title.text = y_title
