@@ -39,7 +39,7 @@ def greedy(policy: NDArray[np.float32], j: int, row: int, size: int, key: np.uin
     return np.int64(choice)
 
 
-@njit(error_model="numpy", forceinline=True)
+@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
 def reinforce(policy: NDArray[np.float32], j: int, row: int, size: int, action: int, reward: int, kappa: float) -> None:
     """Move the first `size` entries of a row towards (reward > 0) or away from `action`, |reward| steps of kappa."""
     actions = np.uint64(size)

@@ -70,7 +70,7 @@ _MAX_LOTS = 2.0**52  # whole numbers stay exact in float64 up to here
 _UNIFORM = np.float32(1.0 / T_ACTIONS)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def quotes(price: float, forecast: float, phi: float) -> tuple[float, float]:
     """Return bid and ask around an expected price; phi = 0 is min/max(P, H) of the specification, phi = 1 quotes H."""
     bid = forecast - (1.0 - phi) * max(forecast - price, 0.0)
@@ -78,7 +78,7 @@ def quotes(price: float, forecast: float, phi: float) -> tuple[float, float]:
     return bid, ask
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def expect_moves(
     trader: Trader,
     past: Past,
@@ -101,10 +101,11 @@ def expect_moves(
         prefetch(margins, (j, row, 0, 0))
         prefetch(margins, (j, row, 1 + (where >> 5), 0))
         start = memory_at[i]
-        prefetch(recent, (j, min(start + stored[j, i] % (memory_at[i + 1] - start), clipped)))
+        oldest = min(start + stored[j, i] % (memory_at[i + 1] - start), clipped)
+        prefetch(recent, (j, oldest))
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def perceive(
     rules: Rules,
     trader: Trader,
@@ -160,7 +161,7 @@ def perceive(
             prefetch(ranked, (j, i, k))
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def recall(
     trader: Trader,
     past: Past,
@@ -179,15 +180,18 @@ def recall(
             continue
         now, then = rows[j, i, state[i - first]] - 1, rows[j, i, int(deed[j, slots[j, i], T_STATE])] - 1
         row[i - first] = now
-        prefetch(policy, (j, max(now, 0), 0))
-        prefetch(policy, (j, max(then, 0), 0))
-        prefetch(policy, (j, max(then, 0), 16))
+        now, then = max(now, 0), max(then, 0)
+        prefetch(policy, (j, now, 0))
+        prefetch(policy, (j, then, 0))
+        prefetch(policy, (j, then, 16))
         if deed[j, slots[j, i], GREEN] == 1:
-            prefetch(profits, (j, memory_at[i]))
-            prefetch(profits, (j, min(memory_at[i] + 32, last)))
+            start = memory_at[i]
+            following = min(start + 32, last)
+            prefetch(profits, (j, start))
+            prefetch(profits, (j, following))
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def decide(
     rules: Rules,
     traits: Traits,
@@ -247,7 +251,7 @@ def decide(
         action_of[n] = action if green else HOLD * 3 + action % 3
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _biased_action(bias: int, action: int, state: int) -> int:
     """Return what a behavioural bias makes of an action."""
     if bias == LOSS_AVERSION:
@@ -259,7 +263,7 @@ def _biased_action(bias: int, action: int, state: int) -> int:
     return action
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def order(
     rules: Rules,
     traits: Traits,
@@ -307,7 +311,7 @@ def order(
         signed, limit = 0, price
         if side == SELL:
             limit = ask
-            signed = -min(held, int(math.floor(share * held + 0.5))) if rules.fractional else -held
+            signed = -min(held, int(math.floor(share * held + 0.5))) if rules.fractional else -held  # noqa: RUF046
         elif side == BUY:
             limit = bid
             cost = max(bid, ask) * rules.assets / (0.98 * share) if rules.fractional else (rules.assets + 1) * ask
@@ -316,7 +320,7 @@ def order(
         order_lots[j, i], order_price[j, i] = signed, limit
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def learn_trading(
     rules: Rules,
     traits: Traits,
@@ -429,7 +433,7 @@ def learn_trading(
             reinforce(policy, j, row, T_ACTIONS, best, 4, kappa)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _expected_move(
     margins: NDArray[np.int16],
     size: NDArray[np.int32],
@@ -465,14 +469,14 @@ def _expected_move(
         at = start + stored % cap
         if stored >= cap:
             old = int(recent[j, at])
-            old_row = 2 * i + (1 if old > 0 else 0)
-            put(margins, j, old_row, abs(old) - 1, -1)
+            old_row, old_bin = 2 * i + int(old > 0), abs(old) - 1
+            put(margins, j, old_row, old_bin, -1)
             size[j, old_row] -= 1
         recent[j, at] = signed_bin
     return s0
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _start_filter(best: NDArray[np.float32], ranked: NDArray[np.float32], j: int, i: int) -> int:
     """Freeze the non-zero state values the filter V compares with; return how many there are."""
     count = 0
@@ -483,7 +487,7 @@ def _start_filter(best: NDArray[np.float32], ranked: NDArray[np.float32], j: int
     return count
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _values_at_most(ranked: NDArray[np.float32], j: int, i: int, known: int, value: np.float32) -> int:
     total = np.int32(0)
     for s in range(np.uint64(known)):
@@ -491,7 +495,7 @@ def _values_at_most(ranked: NDArray[np.float32], j: int, i: int, known: int, val
     return total
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _rank_profit(
     profits: NDArray[np.int16], j: int, start: int, cap: int, stored: int, largest: bool, profit: float
 ) -> tuple[int, int]:
@@ -506,7 +510,7 @@ def _rank_profit(
     return reward, stored + 1
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _average(
     policy: NDArray[np.float32], count: NDArray[np.uint16], j: int, row: int, action: int, profit: float
 ) -> None:
@@ -517,7 +521,7 @@ def _average(
     )
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _best_in_hindsight(now: float, then: float, next_day: float) -> int:
     """Return the action that would have been best tau days ago (specification 8.6)."""
     moved = 0 if next_day == then else (1 if next_day > then else -1)
