@@ -29,7 +29,7 @@ class Fills(NamedTuple):
     last_lots: NDArray[np.int64]  # [I] signed, last piece
     last_price: NDArray[np.float64]  # [I] its price
     touched: NDArray[np.int64]  # [I] agents with a fill, in order of their first one
-    count: NDArray[np.int64]  # [1] how many of them
+    touched_count: NDArray[np.int64]  # [1] how many of them
     bids: NDArray[np.uint64]  # [I] scratch: sort keys
     asks: NDArray[np.uint64]  # [I] scratch
     left: NDArray[np.int64]  # [I] scratch: unfilled lots
@@ -44,7 +44,7 @@ def empty_fills(assets: int, agents: int) -> Fills:
         last_lots=np.zeros(shape, np.int64),
         last_price=np.zeros(shape),
         touched=np.zeros(shape, np.int64),
-        count=np.zeros((assets, 1), np.int64),
+        touched_count=np.zeros((assets, 1), np.int64),
         bids=np.zeros(shape, np.uint64),
         asks=np.zeros(shape, np.uint64),
         left=np.zeros(shape, np.int64),
@@ -60,7 +60,7 @@ def fills_of(every: Fills, j: int) -> Fills:
         every.last_lots[j],
         every.last_price[j],
         every.touched[j],
-        every.count[j],
+        every.touched_count[j],
         every.bids[j],
         every.asks[j],
         every.left[j],
@@ -154,8 +154,8 @@ def _uniform_price(
 @njit(error_model="numpy", no_cfunc_wrapper=True)
 def _record(fills: Fills, i: int, signed: int, price: float) -> None:
     if fills.lots[i] == 0 and fills.value[i] == 0.0:
-        fills.touched[fills.count[0]] = i
-        fills.count[0] += 1
+        fills.touched[fills.touched_count[0]] = i
+        fills.touched_count[0] += 1
     fills.lots[i] += signed
     fills.value[i] += abs(signed) * price
     fills.last_lots[i], fills.last_price[i] = signed, price
@@ -185,10 +185,10 @@ def clear(
     """
     bid_keys, ask_keys, left = fills.bids, fills.asks, fills.left
     fill_lots, fill_value, touched = fills.lots, fills.value, fills.touched
-    for k in range(fills.count[0]):
+    for k in range(fills.touched_count[0]):
         i = touched[k]
         fill_lots[i], fill_value[i] = 0, 0.0
-    fills.count[0] = 0
+    fills.touched_count[0] = 0
     auction = _uniform_price(order_lots, order_price, fills, bids, asks) if price_rule == AUCTION else 0.0
     for k in range(bids):
         i = agent_of(bid_keys[k])

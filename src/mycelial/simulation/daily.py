@@ -250,7 +250,7 @@ def close_book(
         close = previous / 2.0
     set_price(signals.price, signals.price_sum, signals.square_sum, j, t, close)
     signals.volume[j, t] = volume * rules.lot
-    for k in range(fills.count[0]):
+    for k in range(fills.touched_count[0]):
         i = touched[k]
         slot = slots[j, i]
         if rules.intended_fills:

@@ -226,7 +226,7 @@ def learn_forecasting(
     """Rank the errors now known, reward the actions of tau days ago and move their policies."""
     learns = learns_on(rules, t)
     tau_of, horizon_of, rho, biased, beta = traits.tau, traits.horizon_of, traits.rho, traits.biased, traits.beta
-    policy, count, stored = forecaster.policy, forecaster.count, forecaster.stored
+    policy, visits, stored = forecaster.policy, forecaster.visits, forecaster.stored
     errors, recent = forecaster.errors, forecaster.recent
     deed, slots, active_days, memory_at = past.deed, past.slot, past.active_days, past.memory_at
     first_reward = past.first_reward
@@ -262,11 +262,11 @@ def learn_forecasting(
                 policy[j, row, a] = _UNIFORM
         kappa, kappa_best = beta[i], beta[i]
         if rules.counted_step:
-            count[j, row, action] += 1
+            visits[j, row, action] += 1
             if off_policy:
-                count[j, row, best] += 1
-                kappa_best /= count[j, row, best]
-            kappa /= count[j, row, action]
+                visits[j, row, best] += 1
+                kappa_best /= visits[j, row, best]
+            kappa /= visits[j, row, action]
         if reward != 0:
             reinforce(policy, j, row, F_ACTIONS, action, reward, kappa)
         if off_policy:

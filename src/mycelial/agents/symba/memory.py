@@ -24,13 +24,13 @@ ERROR_FLOOR, MARGIN_FLOOR = -7, -9  # exponents of 2, in per cent: histograms st
 
 _HIGHEST = 32766
 _COUNTABLE = 16384  # codes counted before an int16 could overflow
-_SERIES_FLOOR = np.int32((127 - 12) << 10)  # series codes start at 2^-12
+_SERIES_FLOOR = (127 - 12) << 10  # series codes start at 2^-12
 
 
 @njit(error_model="numpy", no_cfunc_wrapper=True)
 def code(x: float) -> np.int16:
     """Return a monotone int16 code of x for series: 0 below 2^-12 in magnitude, resolution 0.1 % up to 2^20."""
-    magnitude = (np.float32(abs(x)).view(np.int32) >> np.int32(13)) - _SERIES_FLOOR
+    magnitude = int(np.float32(abs(x)).view(np.int32) >> np.int32(13)) - _SERIES_FLOOR
     if magnitude < 0:
         return np.int16(0)
     magnitude = min(magnitude, _HIGHEST) + 1

@@ -350,7 +350,13 @@ def learn_trading(
     profits, profit_count = trader.profits, trader.profit_count
     moment, deed, slots, active_days = past.moment, past.deed, past.slot, past.active_days
     memory_at, first_reward = past.memory_at, past.first_reward
-    rows, policy, count, best_value, rows_used = trader.row, trader.policy, trader.count, trader.best, trader.rows_used
+    rows, policy, visits, best_value, rows_used = (
+        trader.row,
+        trader.policy,
+        trader.visits,
+        trader.best,
+        trader.rows_used,
+    )
     bankrupt, lots, cash_reference = purse.bankrupt, purse.lots, purse.cash_reference
     for i in range(first, stop):
         if bankrupt[i]:
@@ -418,18 +424,18 @@ def learn_trading(
             best_profit = sign * coins * (price - then_close + then_close * carry * tau)
             best_profit -= 2.0 * abs(sign) * coins * then_close * rules.fee
         if exit_day:
-            _average(policy, count, j, row, then_action, profit)
+            _average(policy, visits, j, row, then_action, profit)
         if off_policy:
-            _average(policy, count, j, row, best, best_profit)
+            _average(policy, visits, j, row, best, best_profit)
         top = policy[j, row, T_VALUE]
         for a in range(T_VALUE + 1, T_VALUE + T_ACTIONS):
             top = max(top, policy[j, row, a])
         best_value[j, i, then_state] = top
         if exit_day and reward != 0:
-            kappa = beta[i] / count[j, row, T_COUNT + then_action] if rules.counted_step else beta[i]
+            kappa = beta[i] / visits[j, row, T_COUNT + then_action] if rules.counted_step else beta[i]
             reinforce(policy, j, row, T_ACTIONS, then_action, reward, kappa)
         if off_policy:
-            kappa = beta[i] / count[j, row, T_COUNT + best] if rules.counted_step else beta[i]
+            kappa = beta[i] / visits[j, row, T_COUNT + best] if rules.counted_step else beta[i]
             reinforce(policy, j, row, T_ACTIONS, best, 4, kappa)
 
 
@@ -492,7 +498,7 @@ def _values_at_most(ranked: NDArray[np.float32], j: int, i: int, known: int, val
     total = np.int32(0)
     for s in range(np.uint64(known)):
         total = np.int32(total + np.int32(ranked[j, i, s] <= value))
-    return total
+    return int(total)
 
 
 @njit(error_model="numpy", no_cfunc_wrapper=True)
@@ -512,12 +518,12 @@ def _rank_profit(
 
 @njit(error_model="numpy", no_cfunc_wrapper=True)
 def _average(
-    policy: NDArray[np.float32], count: NDArray[np.uint16], j: int, row: int, action: int, profit: float
+    policy: NDArray[np.float32], visits: NDArray[np.uint16], j: int, row: int, action: int, profit: float
 ) -> None:
     """Fold a profit into the running mean Q_T(s, a)."""
-    count[j, row, T_COUNT + action] += 1
+    visits[j, row, T_COUNT + action] += 1
     policy[j, row, T_VALUE + action] += np.float32(
-        (profit - policy[j, row, T_VALUE + action]) / count[j, row, T_COUNT + action]
+        (profit - policy[j, row, T_VALUE + action]) / visits[j, row, T_COUNT + action]
     )
 
 
