@@ -92,7 +92,7 @@ def live(world: World, first_day: int, stop_day: int, parts: int, first_asset: i
                 renew(rules, purse, signals.price, keys, t)
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def open_day(
     rules: Rules,
     cash0: NDArray[np.float64],
@@ -130,7 +130,7 @@ def open_day(
             reference[i] = cash[i]
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def act(
     rules: Rules,
     traits: Traits,
@@ -204,7 +204,7 @@ def act(
             leader_action, lead = action[0] if not bankrupt[leader] else leader_action, False
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def collect_orders(
     books: Books, every: Fills, record: Record, key: np.uint64, matched_spread: bool, j: int, t: int
 ) -> None:
@@ -219,12 +219,14 @@ def collect_orders(
     books.size[j, 0], books.size[j, 1] = bids, asks
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def close_book(
     rules: Rules, purse: Purse, past: Past, signals: Signals, books: Books, every: Fills, j: int, t: int
 ) -> None:
     """Clear the book of asset j, write its close and volume, and let agents remember what they traded."""
     fills, moment, slots = fills_of(every, j), past.moment, past.slot
+    touched, filled, value = fills.touched, fills.lots, fills.value
+    last_lots, last_price = fills.last_lots, fills.last_price
     close, volume = clear(
         books.lots[j],
         books.price[j],
@@ -250,17 +252,17 @@ def close_book(
         close = previous / 2.0
     set_price(signals.price, signals.price_sum, signals.square_sum, j, t, close)
     signals.volume[j, t] = volume * rules.lot
-    for k in range(fills.count[0]):
-        i = fills.touched[k]
+    for k in range(fills.touched_count[0]):
+        i = touched[k]
         slot = slots[j, i]
         if rules.intended_fills:
-            moment[j, slot, LOTS], moment[j, slot, PRICE] = fills.last_lots[i], fills.last_price[i]
+            moment[j, slot, LOTS], moment[j, slot, PRICE] = last_lots[i], last_price[i]
         else:
-            moment[j, slot, LOTS] = fills.lots[i]
-            moment[j, slot, PRICE] = fills.value[i] / max(1, abs(fills.lots[i]))
+            moment[j, slot, LOTS] = filled[i]
+            moment[j, slot, PRICE] = value[i] / max(1, abs(filled[i]))
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def leader_of(rules: Rules, purse: Purse, price: NDArray[np.float64]) -> int:
     """Return the agent whom the herd copies: the richest or poorest one outside the herd, a fixed one, or -1."""
     cash, lots, bankrupt = purse.cash, purse.lots, purse.bankrupt
@@ -280,7 +282,7 @@ def leader_of(rules: Rules, purse: Purse, price: NDArray[np.float64]) -> int:
     return leader
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def bankruptcies(
     rules: Rules,
     purse: Purse,
@@ -328,7 +330,7 @@ def bankruptcies(
     record.bankrupt_pct[t] = 100.0 * ruined / rules.agents
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def feel(rules: Rules, mood: Mood, keys: NDArray[np.uint64], world_key: NDArray[np.uint64], t: int) -> None:
     """Set today's attention of every asset from past surprises and news of its own and of the market."""
     assets, phi = rules.assets, rules.attention_persistence
@@ -345,7 +347,7 @@ def feel(rules: Rules, mood: Mood, keys: NDArray[np.uint64], world_key: NDArray[
         mood.activity[j] = math.exp(max(stirred, -1.0) - 1.0 + news)
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def remember_mood(rules: Rules, mood: Mood, volume: float, previous: float, close: float, j: int) -> None:
     """Fold today's move and volume into the moving averages of asset j."""
     move = abs(math.log(close / previous))
@@ -361,7 +363,7 @@ def remember_mood(rules: Rules, mood: Mood, volume: float, previous: float, clos
     mood.usual_move[j] += 0.005 * (move - mood.usual_move[j])
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def renew(rules: Rules, purse: Purse, price: NDArray[np.float64], keys: NDArray[np.uint64], t: int) -> None:
     """Replace a few agents, and let some bankrupt ones return, with a portfolio drawn around the population's mean."""
     cash, lots, bankrupt, nav0 = purse.cash, purse.lots, purse.bankrupt, purse.nav0

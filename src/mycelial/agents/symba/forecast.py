@@ -42,7 +42,7 @@ _LARGE = 1 << 16  # added to the bin of an error of 5 % or more
 _UNIFORM = np.float32(1.0 / F_ACTIONS)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def leash_estimate(
     previous: float, value: float, leash: float, volatility: float, news: float, z: float, u: float
 ) -> float:
@@ -57,7 +57,7 @@ def leash_estimate(
     return y
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def weight(rho: float, a2: int) -> float:
     """Return alpha, the weight of the forecast against the agent's own estimate (specification 7.2)."""
     if a2 == 1:
@@ -67,13 +67,13 @@ def weight(rho: float, a2: int) -> float:
     return 2.0 * rho - 1.0 if a2 == 0 else 1.0
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def learns_on(rules: Rules, t: int) -> bool:
     """Return whether policies change on day t."""
     return not (rules.minds == UNTRAINED or (rules.minds >= FROZEN and t >= rules.learning_days))
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def estimate_value(
     rules: Rules,
     traits: Traits,
@@ -106,7 +106,8 @@ def estimate_value(
     shared = common * normal(key, np.uint64((t * (agents + 1) + agents) * 4)) if rules.signal else 0.0
     for i in range(first, stop):
         later = min(i + _AHEAD, stop - 1)
-        prefetch(gap, (j, 3 * moment_at[later] + (t - 1) % (3 * tau_of[later])))
+        soon = 3 * moment_at[later] + (t - 1) % (3 * tau_of[later])
+        prefetch(gap, (j, soon))
         # ---- own estimate ----------------------------------------------------------------------------------------
         draw = np.uint64((t * (agents + 1) + (0 if rules.common_noise else i)) * 4)
         previous = estimates[j, i]
@@ -142,7 +143,7 @@ def estimate_value(
         prefetch(errors, (j, i, 0, 0))
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def choose_forecast(
     rules: Rules,
     traits: Traits,
@@ -202,12 +203,13 @@ def choose_forecast(
             prefetch(policy, (j, row_then, F_ACTIONS - 1))
             if not rules.largest:
                 cap = memory_at[i + 1] - memory_at[i]
-                prefetch(recent, (j, memory_at[i] + stored[j, i] % cap))
+                oldest = memory_at[i] + stored[j, i] % cap
+                prefetch(recent, (j, oldest))
         moment[j, slot, FORECAST], moment[j, slot, ESTIMATE] = forecast, estimate
         deed[j, slot, F_STATE], deed[j, slot, F_ACTION] = row - i * F_STATES, action
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def learn_forecasting(
     rules: Rules,
     traits: Traits,
@@ -227,7 +229,7 @@ def learn_forecasting(
     """Rank the errors now known, reward the actions of tau days ago and move their policies."""
     learns = learns_on(rules, t)
     tau_of, horizon_of, rho, biased, beta = traits.tau, traits.horizon_of, traits.rho, traits.biased, traits.beta
-    policy, count, stored = forecaster.policy, forecaster.count, forecaster.stored
+    policy, visits, stored = forecaster.policy, forecaster.visits, forecaster.stored
     errors, recent = forecaster.errors, forecaster.recent
     deed, slots, active_days, memory_at = past.deed, past.slot, past.active_days, past.memory_at
     first_reward = past.first_reward
@@ -263,18 +265,18 @@ def learn_forecasting(
                 policy[j, row, a] = _UNIFORM
         kappa, kappa_best = beta[i], beta[i]
         if rules.counted_step:
-            count[j, row, action] += 1
+            visits[j, row, action] += 1
             if off_policy:
-                count[j, row, best] += 1
-                kappa_best /= count[j, row, best]
-            kappa /= count[j, row, action]
+                visits[j, row, best] += 1
+                kappa_best /= visits[j, row, best]
+            kappa /= visits[j, row, action]
         if reward != 0:
             reinforce(policy, j, row, F_ACTIONS, action, reward, kappa)
         if off_policy:
             reinforce(policy, j, row, F_ACTIONS, best, 4, kappa_best)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def error_reward(
     errors: NDArray[np.int16],
     recent: NDArray[np.int16],
@@ -304,7 +306,7 @@ def error_reward(
     return reward, stored + 1
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def best_in_hindsight(hindsight: NDArray[np.float64], j: int, k: int, rho: float, estimate: float, price: float) -> int:
     """Return the action whose forecast of tau days ago would have been nearest to today's price."""
     best, least = 0, np.inf
@@ -318,7 +320,7 @@ def best_in_hindsight(hindsight: NDArray[np.float64], j: int, k: int, rho: float
     return best
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def mean_bias_pct(estimate: NDArray[np.float64], price: float, j: int) -> float:
     """Return the mean of 100 |B - P| / P over the agents of asset j."""
     total, agents = 0.0, estimate.shape[1]

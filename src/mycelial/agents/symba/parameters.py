@@ -190,7 +190,7 @@ class SymbaParameters:
 
 def _coerce(field: dataclasses.Field[Any], value: Any) -> Any:
     """Turn text or a JSON number into the field's type, or say what was expected."""
-    kind = type(field.default)
+    kind: Any = type(field.default)
     name = f"population.symba.{field.name}"
     if kind is bool:
         if isinstance(value, bool):

@@ -17,7 +17,7 @@ _LEAST = np.float32(1e-30)
 
 
 @njit(fastmath={"nnan", "nsz"}, forceinline=True)
-def greedy(policy: NDArray[np.float32], j: int, row: int, size: int, key: np.uint64, counter: np.uint64) -> int:
+def greedy(policy: NDArray[np.float32], j: int, row: int, size: int, key: np.uint64, counter: np.uint64) -> np.int64:
     """Return the most probable of the first `size` actions of a row, ties broken uniformly."""
     actions = np.uint64(size)
     top = policy[j, row, 0]
@@ -39,7 +39,7 @@ def greedy(policy: NDArray[np.float32], j: int, row: int, size: int, key: np.uin
     return np.int64(choice)
 
 
-@njit(error_model="numpy", forceinline=True)
+@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
 def reinforce(policy: NDArray[np.float32], j: int, row: int, size: int, action: int, reward: int, kappa: float) -> None:
     """Move the first `size` entries of a row towards (reward > 0) or away from `action`, |reward| steps of kappa."""
     actions = np.uint64(size)

@@ -76,7 +76,7 @@ class Forecaster(NamedTuple):
     gap: NDArray[np.float32]  # [J, sum of 3 tau] ring of 100 |P - B| / P
     gap_sum: NDArray[np.float64]  # [J, I]
     policy: NDArray[np.float32]  # [J, 27 I, 27] row 27 i + state: probabilities; all 0 until learnt about: uniform
-    count: NDArray[np.uint16]  # [J, 27 I or 1, 27] visits, where the step depends on them
+    visits: NDArray[np.uint16]  # [J, 27 I or 1, 27] visits, where the step depends on them
     errors: NDArray[np.int16]  # [J, I, 17, 32] histogram of forecast errors e
     recent: NDArray[np.int16]  # [J, sum of caps] ring of bins, where the oldest value is forgotten
     stored: NDArray[np.int32]  # [J, I] values of e remembered (ever, where the oldest is forgotten)
@@ -92,7 +92,7 @@ class Trader(NamedTuple):
     clock: NDArray[np.int32]  # [J, I] days since the last green light
     row: NDArray[np.int32]  # [J, I, 108]
     policy: NDArray[np.float32]  # [J, rows, 24] probabilities, then Q_T
-    count: NDArray[np.uint16]  # [J, rows, 48] the same memory, seen as counts
+    visits: NDArray[np.uint16]  # [J, rows, 48] the same memory, seen as counts
     rows_used: NDArray[np.int64]  # [J]
     best: NDArray[np.float32]  # [J, I, 108] max_a Q_T
     ranked: NDArray[np.float32]  # [J, I, 108] its non-zero values when the filter's clock started
@@ -220,7 +220,7 @@ def empty_forecaster(params: SymbaParameters, traits: Traits, assets: int) -> Fo
         gap=np.zeros((j, 3 * int(traits.tau.sum())), np.float32),
         gap_sum=np.zeros((j, count)),
         policy=_zeros_on_lines((j, count * F_STATES, F_ACTIONS), np.float32),
-        count=np.zeros((j, count * F_STATES if params.counted_step else 1, F_ACTIONS), np.uint16),
+        visits=np.zeros((j, count * F_STATES if params.counted_step else 1, F_ACTIONS), np.uint16),
         errors=errors,
         recent=np.zeros((j, remembered), np.int16),
         stored=np.ones((j, count), np.int32),
@@ -241,7 +241,7 @@ def empty_trader(params: SymbaParameters, traits: Traits, assets: int) -> Trader
         clock=np.zeros((j, count), np.int32),
         row=np.zeros((j, count, T_STATES), np.int32),
         policy=policy,
-        count=policy.view(np.uint16),
+        visits=policy.view(np.uint16),
         rows_used=np.zeros(j, np.int64),
         best=np.zeros((j, count, T_STATES), np.float32),
         ranked=np.zeros((j, count, T_STATES), np.float32),

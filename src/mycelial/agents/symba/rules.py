@@ -98,4 +98,4 @@ def rules_of(p: SymbaParameters, assets: int) -> Rules:
         "price_rule": PRICE_RULES.index(p.price_rule),
         "fractional": p.sizing == "fraction",
     }
-    return Rules(*(named[name] if name in named else getattr(p, name) for name in Rules._fields))
+    return Rules._make(named[name] if name in named else getattr(p, name) for name in Rules._fields)

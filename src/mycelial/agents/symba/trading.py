@@ -70,7 +70,7 @@ _MAX_LOTS = 2.0**52  # whole numbers stay exact in float64 up to here
 _UNIFORM = np.float32(1.0 / T_ACTIONS)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def quotes(price: float, forecast: float, phi: float) -> tuple[float, float]:
     """Return bid and ask around an expected price; phi = 0 is min/max(P, H) of the specification, phi = 1 quotes H."""
     # Written so that phi = 0 gives exactly P: neutral orders of both sides must meet there.
@@ -79,7 +79,7 @@ def quotes(price: float, forecast: float, phi: float) -> tuple[float, float]:
     return bid, ask
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def expect_moves(
     trader: Trader,
     past: Past,
@@ -102,10 +102,11 @@ def expect_moves(
         prefetch(margins, (j, row, 0, 0))
         prefetch(margins, (j, row, 1 + (where >> 5), 0))
         start = memory_at[i]
-        prefetch(recent, (j, min(start + stored[j, i] % (memory_at[i + 1] - start), clipped)))
+        oldest = min(start + stored[j, i] % (memory_at[i + 1] - start), clipped)
+        prefetch(recent, (j, oldest))
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def perceive(
     rules: Rules,
     trader: Trader,
@@ -161,7 +162,7 @@ def perceive(
             prefetch(ranked, (j, i, k))
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def recall(
     trader: Trader,
     past: Past,
@@ -180,15 +181,18 @@ def recall(
             continue
         now, then = rows[j, i, state[i - first]] - 1, rows[j, i, int(deed[j, slots[j, i], T_STATE])] - 1
         row[i - first] = now
-        prefetch(policy, (j, max(now, 0), 0))
-        prefetch(policy, (j, max(then, 0), 0))
-        prefetch(policy, (j, max(then, 0), 16))
+        now, then = max(now, 0), max(then, 0)
+        prefetch(policy, (j, now, 0))
+        prefetch(policy, (j, then, 0))
+        prefetch(policy, (j, then, 16))
         if deed[j, slots[j, i], GREEN] == 1:
-            prefetch(profits, (j, memory_at[i]))
-            prefetch(profits, (j, min(memory_at[i] + 32, last)))
+            start = memory_at[i]
+            following = min(start + 32, last)
+            prefetch(profits, (j, start))
+            prefetch(profits, (j, following))
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def decide(
     rules: Rules,
     traits: Traits,
@@ -249,7 +253,7 @@ def decide(
         action_of[n] = action if green else HOLD * 3 + action % 3
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _biased_action(bias: int, action: int, state: int) -> int:
     """Return what a behavioural bias makes of an action."""
     if bias == LOSS_AVERSION:
@@ -261,7 +265,7 @@ def _biased_action(bias: int, action: int, state: int) -> int:
     return action
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def order(
     rules: Rules,
     traits: Traits,
@@ -309,7 +313,7 @@ def order(
         signed, limit = 0, price
         if side == SELL:
             limit = ask
-            signed = -min(held, int(math.floor(share * held + 0.5))) if rules.fractional else -held
+            signed = -min(held, int(math.floor(share * held + 0.5))) if rules.fractional else -held  # noqa: RUF046
         elif side == BUY:
             limit = bid
             cost = max(bid, ask) * rules.assets / (0.98 * share) if rules.fractional else (rules.assets + 1) * ask
@@ -318,7 +322,7 @@ def order(
         order_lots[j, i], order_price[j, i] = signed, limit
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def learn_trading(
     rules: Rules,
     traits: Traits,
@@ -348,7 +352,13 @@ def learn_trading(
     profits, profit_count = trader.profits, trader.profit_count
     moment, deed, slots, active_days = past.moment, past.deed, past.slot, past.active_days
     memory_at, first_reward = past.memory_at, past.first_reward
-    rows, policy, count, best_value, rows_used = trader.row, trader.policy, trader.count, trader.best, trader.rows_used
+    rows, policy, visits, best_value, rows_used = (
+        trader.row,
+        trader.policy,
+        trader.visits,
+        trader.best,
+        trader.rows_used,
+    )
     bankrupt, lots, cash_reference = purse.bankrupt, purse.lots, purse.cash_reference
     for i in range(first, stop):
         if bankrupt[i]:
@@ -416,22 +426,22 @@ def learn_trading(
             best_profit = sign * coins * (price - then_close + then_close * carry * tau)
             best_profit -= 2.0 * abs(sign) * coins * then_close * rules.fee
         if exit_day:
-            _average(policy, count, j, row, then_action, profit)
+            _average(policy, visits, j, row, then_action, profit)
         if off_policy:
-            _average(policy, count, j, row, best, best_profit)
+            _average(policy, visits, j, row, best, best_profit)
         top = policy[j, row, T_VALUE]
         for a in range(T_VALUE + 1, T_VALUE + T_ACTIONS):
             top = max(top, policy[j, row, a])
         best_value[j, i, then_state] = top
         if exit_day and reward != 0:
-            kappa = beta[i] / count[j, row, T_COUNT + then_action] if rules.counted_step else beta[i]
+            kappa = beta[i] / visits[j, row, T_COUNT + then_action] if rules.counted_step else beta[i]
             reinforce(policy, j, row, T_ACTIONS, then_action, reward, kappa)
         if off_policy:
-            kappa = beta[i] / count[j, row, T_COUNT + best] if rules.counted_step else beta[i]
+            kappa = beta[i] / visits[j, row, T_COUNT + best] if rules.counted_step else beta[i]
             reinforce(policy, j, row, T_ACTIONS, best, 4, kappa)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _expected_move(
     margins: NDArray[np.int16],
     size: NDArray[np.int32],
@@ -467,14 +477,14 @@ def _expected_move(
         at = start + stored % cap
         if stored >= cap:
             old = int(recent[j, at])
-            old_row = 2 * i + (1 if old > 0 else 0)
-            put(margins, j, old_row, abs(old) - 1, -1)
+            old_row, old_bin = 2 * i + int(old > 0), abs(old) - 1
+            put(margins, j, old_row, old_bin, -1)
             size[j, old_row] -= 1
         recent[j, at] = signed_bin
     return s0
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _start_filter(best: NDArray[np.float32], ranked: NDArray[np.float32], j: int, i: int) -> int:
     """Freeze the non-zero state values the filter V compares with; return how many there are."""
     count = 0
@@ -485,15 +495,15 @@ def _start_filter(best: NDArray[np.float32], ranked: NDArray[np.float32], j: int
     return count
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _values_at_most(ranked: NDArray[np.float32], j: int, i: int, known: int, value: np.float32) -> int:
     total = np.int32(0)
     for s in range(np.uint64(known)):
         total = np.int32(total + np.int32(ranked[j, i, s] <= value))
-    return total
+    return int(total)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _rank_profit(
     profits: NDArray[np.int16], j: int, start: int, cap: int, stored: int, largest: bool, profit: float
 ) -> tuple[int, int]:
@@ -508,18 +518,18 @@ def _rank_profit(
     return reward, stored + 1
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _average(
-    policy: NDArray[np.float32], count: NDArray[np.uint16], j: int, row: int, action: int, profit: float
+    policy: NDArray[np.float32], visits: NDArray[np.uint16], j: int, row: int, action: int, profit: float
 ) -> None:
     """Fold a profit into the running mean Q_T(s, a)."""
-    count[j, row, T_COUNT + action] += 1
+    visits[j, row, T_COUNT + action] += 1
     policy[j, row, T_VALUE + action] += np.float32(
-        (profit - policy[j, row, T_VALUE + action]) / count[j, row, T_COUNT + action]
+        (profit - policy[j, row, T_VALUE + action]) / visits[j, row, T_COUNT + action]
     )
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _best_in_hindsight(now: float, then: float, next_day: float) -> int:
     """Return the action that would have been best tau days ago (specification 8.6)."""
     moved = 0 if next_day == then else (1 if next_day > then else -1)
