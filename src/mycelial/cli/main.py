@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from mycelial.cli import data, facts
+from mycelial.cli import config, data, facts
 from mycelial.domain.errors import MycelialError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")
 app.add_typer(facts.app, name="facts")
 
