@@ -1,0 +1,5 @@
+"""`mycelial demo`."""
+
+
+def demo() -> None:
+    """Demo (to be written)."""
