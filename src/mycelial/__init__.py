@@ -7,12 +7,27 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.metadata import version as _version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mycelial import facts as facts
+    from mycelial.agents.symba.parameters import SymbaParameters as SymbaParameters
+    from mycelial.agents.symba.presets import preset as preset
+    from mycelial.api import MarketRun as MarketRun
+    from mycelial.api import data as data
+    from mycelial.api import simulate as simulate
+    from mycelial.domain import errors as errors
 
 __version__ = _version("mycelial")
 
 _PUBLIC = {
+    "MarketRun": "mycelial.api:MarketRun",
+    "SymbaParameters": "mycelial.agents.symba.parameters:SymbaParameters",
+    "data": "mycelial.api:data",
     "errors": "mycelial.domain.errors",
     "facts": "mycelial.facts",
+    "preset": "mycelial.agents.symba.presets:preset",
+    "simulate": "mycelial.api:simulate",
 }
 
 __all__ = ["__version__", *_PUBLIC]

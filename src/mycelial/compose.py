@@ -106,6 +106,8 @@ def record(
             writer.add(world)
             fingerprints.append(world.fingerprint)
             agent_steps += world.agent_steps
+        if progress is not None:
+            progress(campaign.days, campaign.days)
         manifest = {
             "name": directory.name,
             "preset": config.population.symba.preset,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mycelial.cli.options import ConfigFiles, Json, Seed, Settings, load_config
-from mycelial.cli.output import note, print_json
+from mycelial.cli.output import COMPILING, note, print_json
 
 if TYPE_CHECKING:
     from mycelial.compose import Recorded
@@ -47,7 +47,7 @@ def run(
         },
     )
     directory = out or _free_name(f"{_now()[:10]}-{loaded.config.population.symba.preset}-{loaded.config.seed}")
-    recorded = _record(loaded.config, directory, overwrite=overwrite, quiet=quiet)
+    recorded = record_with_progress(loaded.config, directory, overwrite=overwrite, quiet=quiet)
     document = result_document(recorded)
     if json:
         print_json(document)
@@ -134,6 +134,38 @@ def curves(
         note(f"next: mycelial facts report {directory} binance-btc-2018-2022 --against {against}")
 
 
+def record_with_progress(
+    config: Any,
+    directory: Path,
+    *,
+    overwrite: bool,
+    title: str = "days",
+    waiting: str | None = COMPILING,
+    quiet: bool = False,
+) -> Recorded:
+    """Simulate and record what a configuration says; Ctrl-C leaves nothing behind and says how to run it again."""
+    import shlex
+
+    from mycelial.cli.progress import fraction_bar
+    from mycelial.compose import record
+    from mycelial.domain.errors import Interrupted
+
+    try:
+        if quiet:
+            return record(config, directory, now=_now, overwrite=overwrite)
+        with fraction_bar(title, waiting=waiting) as bar:
+            return record(
+                config,
+                directory,
+                now=_now,
+                overwrite=overwrite,
+                progress=lambda done, total: bar(done / total, done),
+            )
+    except KeyboardInterrupt:
+        again = shlex.join(["mycelial", *sys.argv[1:]])
+        raise Interrupted(f"interrupted; nothing was written; run it again: {again}") from None
+
+
 def result_document(recorded: Recorded) -> dict[str, Any]:
     """Return the document that `mycelial sim run --json` prints."""
     manifest = recorded.manifest
@@ -152,29 +184,6 @@ def result_document(recorded: Recorded) -> dict[str, Any]:
         "peak_rss_mb": recorded.peak_rss_mb,
         "fingerprint": manifest["fingerprint"],
     }
-
-
-def _record(config: Any, directory: Path, *, overwrite: bool, quiet: bool) -> Recorded:
-    import shlex
-
-    from mycelial.cli.progress import fraction_bar
-    from mycelial.compose import record
-    from mycelial.domain.errors import Interrupted
-
-    try:
-        if quiet:
-            return record(config, directory, now=_now, overwrite=overwrite)
-        with fraction_bar("days") as bar:
-            return record(
-                config,
-                directory,
-                now=_now,
-                overwrite=overwrite,
-                progress=lambda done, total: bar(done / total, done),
-            )
-    except KeyboardInterrupt:
-        again = shlex.join(["mycelial", *sys.argv[1:]])
-        raise Interrupted(f"interrupted; nothing was written; run it again: {again}") from None
 
 
 def _free_name(name: str) -> Path:
