@@ -75,9 +75,13 @@ def test_series_hold_exactly_the_agreed_columns_and_days(tmp_path: Path):
 def test_a_run_that_is_stopped_leaves_nothing_and_the_old_one_stays(tmp_path: Path, stop: type[BaseException]):
     write(tmp_path / "run", [world(1)])
 
-    with pytest.raises(stop), new_run(tmp_path / "run", overwrite=True) as writer:
-        writer.add(world(2))
-        raise stop
+    def stopped() -> None:
+        with new_run(tmp_path / "run", overwrite=True) as writer:
+            writer.add(world(2))
+            raise stop
+
+    with pytest.raises(stop):
+        stopped()
 
     assert names(tmp_path) == ["run"]
     np.testing.assert_array_equal(load_panel(tmp_path / "run").price, world(1).price[:, LEARNING:])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Sizes that leave room for a first compilation within a minute on two cores.
 DEMO_PRESET = "extended"
-DEMO_ASSETS = 16
+DEMO_ASSETS = 12
 DEMO_AGENTS = 200
 DEMO_SEED = 7
 REFERENCE = "binance-btc-2018-2022"
