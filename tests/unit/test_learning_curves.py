@@ -40,3 +40,20 @@ def test_an_agent_bankrupt_for_a_year_ranks_last():
 
     assert curves.deciles[-1, 0] == 500.0
     assert np.isnan(curves.deciles[-1, 1])
+
+
+def test_the_year_in_which_portfolios_are_put_back_has_no_value_and_is_not_judged():
+    nav = np.array([[[90.0] * 10, [15.0] * 10, [110.0] * 10, [130.0] * 10]])
+
+    curves = learning_curves(nav, days=60, learning_days=25, days_accounting=12)
+
+    assert np.isnan(curves.mean[1])
+    assert curves.mean[[0, 2, 3]].tolist() == [90.0, 110.0, 130.0]
+    assert curves.judged.tolist() == [False, False, True, True]
+    assert curves.mean_judged == (120.0, 0.0)
+
+
+def test_a_run_too_short_for_a_year_after_learning_is_judged_undefined():
+    curves = learning_curves(np.full((1, 1, 10), 90.0), days=30, learning_days=20, days_accounting=40)
+
+    assert np.isnan(curves.mean_judged).all()

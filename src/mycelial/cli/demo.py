@@ -168,9 +168,7 @@ def _print_learning(console: Console, ours: MarketRun, baseline: MarketRun) -> N
     """Print what a year after the learning phase brings to either population."""
     texts = []
     for name, run in (("learning agents", ours), ("random agents", baseline)):
-        after = run.curves.end_day > run.curves.learning_days
-        mean = float(run.curves.mean[after].mean())
-        half_width = float((run.curves.half_width[after] ** 2).sum() ** 0.5 / after.sum())
+        mean, half_width = run.curves.mean_judged
         texts.append(f"{name} {mean:.1f} ± {half_width:.1f} %")
     console.print(f"  [bold]learning[/]  a year ends at, in percent of its opening: {'; '.join(texts)} (95 %)")
 

@@ -107,6 +107,7 @@ def curves(
                     {
                         "run": str(folder),
                         "minds": one.minds,
+                        "judged": one.curves.judged,
                         "learning_days": one.curves.learning_days,
                         "end_day": one.curves.end_day,
                         "nav_pct": one.curves.mean,
@@ -122,11 +123,10 @@ def curves(
             typer.echo(f"{folder} ({one.minds}): NAV at the end of each accounting year, % of its opening")
             typer.echo("  until day    mean  (95 %)   best tenth  worst tenth")
             for year, day in enumerate(one.curves.end_day):
-                phase = "  learning phase" if day < one.curves.learning_days else ""
-                typer.echo(
-                    f"  {day:>9,} {one.curves.mean[year]:>7.1f}  ±{one.curves.half_width[year]:<5.1f} "
-                    f"{one.curves.deciles[0, year]:>11.1f} {one.curves.deciles[-1, year]:>12.1f}{phase}"
-                )
+                phase = "" if one.curves.judged[year] else "  learning phase"
+                figures = (one.curves.mean[year], one.curves.half_width[year], *one.curves.deciles[[0, -1], year])
+                mean, half_width, best, worst = ("-" if figure != figure else f"{figure:.1f}" for figure in figures)
+                typer.echo(f"  {day:>9,} {mean:>7}  ±{half_width:<5} {best:>11} {worst:>12}{phase}")
     if against is None:
         again = f"-c {directory / 'config.lock.toml'} --set population.symba.minds=zero_intelligence"
         note(f"next: mycelial sim run {again} --out {directory}-zi")

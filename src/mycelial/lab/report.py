@@ -104,15 +104,16 @@ def market_report(
             Section(
                 "Figure 6. What agents make of a year",
                 "Net asset value at the end of each accounting year, in percent of the year's opening; the dashed line "
-                "ends the learning phase. All agents share one market, so a mean below 100 is a falling market.",
+                "ends the learning phase, and the year it falls in is left out. What one agent gains another loses, so "
+                "the mean follows prices; how far the tenths lie apart is what agents make of it.",
                 (figures.learning(curves),),
             )
         )
     sections += [Section(heading, text, (draw(simulated, real),)) for heading, text, draw in _comparisons(figures)]
     return Report(
         title=title,
-        subtitle=f"{panel.label} ({panel.n_series} series of {panel.n_days} days) beside {real.label} "
-        f"({real.summary.n_series} coins, {real.summary.n_days} days)",
+        subtitle=f"{panel.label.partition(' (')[0]} ({panel.n_series} series of {panel.n_days} days) "
+        f"beside {real.label} ({real.summary.n_series} coins, {real.summary.n_days} days)",
         sections=tuple(sections),
         footnotes=(
             f"Real market: {real.provenance}",

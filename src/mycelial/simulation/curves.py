@@ -2,7 +2,8 @@
 
 The reference paper leaves figure 6 undefined; here a curve is the mean, over runs and agents, of the year-to-date net
 asset value in percent of the year's opening, for each accounting year. An agent that went bankrupt counts with its last
-value in that year and is absent from later ones until it returns.
+value in that year and is absent from later ones until it returns. The year in which the learning phase ends has no
+value: portfolios are put back to their start in the middle of it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,17 @@ class LearningCurves:
     mean: NDArray[np.float64]  # [years]
     half_width: NDArray[np.float64]  # [years] of the 95 % interval of the mean, over agents of all runs
     deciles: NDArray[np.float64]  # [10, years] mean by decile of final performance, best first
+    judged: NDArray[np.bool_]  # [years] the year opened after the learning phase
     learning_days: int
+
+    @property
+    def mean_judged(self) -> tuple[float, float]:
+        """Mean of the judged years and the half-width of its 95 % interval; NaN when there is none."""
+        count = int(self.judged.sum())
+        if count == 0:
+            return float("nan"), float("nan")
+        half_width = float(np.sqrt((self.half_width[self.judged] ** 2).sum())) / count
+        return float(self.mean[self.judged].mean()), half_width
 
 
 def learning_curves(
@@ -48,6 +59,8 @@ def learning_curves(
     end_day = np.minimum(ACCOUNTING_START + (np.arange(years) + 1) * days_accounting - 1, days - 1)
     opens = ACCOUNTING_START + np.arange(years) * days_accounting
     judged = opens >= learning_days
+    straddles = ~judged & (end_day > learning_days)
+    year_nav_pct = np.where(straddles[:, None], np.nan, year_nav_pct)
     ratios = np.nan_to_num(year_nav_pct[:, judged] / 100.0, nan=0.0)
     performance = ratios.prod(axis=1) if judged.any() else np.nan_to_num(year_nav_pct[:, -1])  # [runs, agents]
     rank = np.argsort(np.argsort(-performance, axis=1, kind="stable"), axis=1, kind="stable")
@@ -61,6 +74,7 @@ def learning_curves(
         mean=mean,
         half_width=1.96 * deviation / np.sqrt(np.maximum(present, 1)),
         deciles=np.stack([_mean(by_agent[decile.ravel() == d]) for d in range(DECILES)]),
+        judged=judged,
         learning_days=learning_days,
     )
 
