@@ -27,7 +27,8 @@ DEMO_AGENTS = 200
 DEMO_SEED = 7
 REFERENCE = "binance-btc-2018-2022"
 BASELINE = "zero_intelligence"
-WIDTH_OF_A_FILE = 118  # characters of a line that no terminal limits
+WIDTH_OF_A_FILE = 120  # characters of a line that no terminal limits
+WIDE = 110  # characters that the table with explanations needs
 HEADINGS = {
     "ks_returns": "distance: daily returns",
     "ks_vol_10": "distance: volatility, 2 weeks",
@@ -61,14 +62,14 @@ def demo(
     baseline_directory = directory.with_name(f"{directory.name}-{BASELINE.replace('_', '-')}")
     days = _config(seed, assets, agents, "learning").population.symba.parameters().days
 
-    console.print("\n[bold]mycelial demo[/]  a living market of learning agents, measured against the real one")
+    console.print("\n[bold]mycelial demo[/]  a living market of learning agents, beside the real one")
     console.print(f"[yellow]{NOTICE}[/]\n")
     console.print(
-        f"  [bold]market[/]    {assets} coins, {agents} agents who learn while they trade, {days:,} days, "
-        f"preset {DEMO_PRESET}, seed {seed}"
+        f"  [bold]market[/]    {assets} coins, {agents} agents who learn while they trade, {days:,} days\n"
+        f"            preset {DEMO_PRESET}, seed {seed}"
     )
     learners = _simulate(_config(seed, assets, agents, "learning"), directory, waiting=f"            {COMPILING}")
-    console.print("  [bold]baseline[/]  the same market, but after the learning phase agents act at random")
+    console.print("  [bold]baseline[/]  the same market, agents acting at random after the learning phase")
     _simulate(_config(seed, assets, agents, BASELINE), baseline_directory)
 
     ours, baseline = market_run(directory), market_run(baseline_directory)
@@ -82,7 +83,7 @@ def demo(
     if report is None:
         console.print("  [bold]report[/]    left out: it needs plotly; run: pip install 'mycelial[report]'")
     else:
-        console.print(f"  [bold]report[/]    {report}  (one file, opens in any browser, offline)")
+        console.print(f"  [bold]report[/]    {report}  (opens in any browser, offline)")
     if json:
         print_json(
             {
@@ -125,7 +126,9 @@ def _print_facts(console: Console, summary: Summary, real: ReferenceFigures, che
     for name, justify in (("", "left"), ("fact", "left"), ("simulated", "right"), ("real", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     table.add_column("asked for", justify="right", style="dim")
-    table.add_column("in words", style="dim")
+    in_words = console.width >= WIDE  # the narrow table still says what was measured and asked for
+    if in_words:
+        table.add_column("in words", style="dim")
     shape = {
         "acf1_r": real.summary.acf_r[0],
         "mean_acf_abs_r": real.summary.mean_acf_abs_r,
@@ -145,13 +148,15 @@ def _print_facts(console: Console, summary: Summary, real: ReferenceFigures, che
             _number(one.value),
             _number(reference),
             one.target.replace("<=", "≤").replace(">=", "≥").replace("+-", "±"),
-            one.meaning,
+            *([one.meaning] if in_words else []),
         )
     rest = [one for one in checks if one.name not in HEADINGS]
     if rest:
         met = sum(one.passed for one in rest)
         sign = "[green]✔[/]" if met == len(rest) else "[red]✘[/]"
-        table.add_row(sign, "memory (figures 9-14)", f"{met} of {len(rest)}", "", "all", "see the report")
+        table.add_row(
+            sign, "memory (figures 9-14)", f"{met} of {len(rest)}", "", "all", *(["see the report"] if in_words else [])
+        )
     passed = sum(one.passed for one in checks)
     console.print(
         f"\n  [bold]facts[/]     {passed} of {len(checks)} checks met, beside {real.label} "
@@ -159,8 +164,8 @@ def _print_facts(console: Console, summary: Summary, real: ReferenceFigures, che
     )
     console.print(table)
     console.print(
-        '  [dim]Distances are Kolmogorov-Smirnov, 0 to 1; under "real", that between two halves of the real coins.\n'
-        "  A demo-sized market scatters more than one of full size (54 coins, 500 agents).[/]\n"
+        '  [dim]Distances are Kolmogorov-Smirnov, 0 to 1; "real" is between halves of the coins.\n'
+        "  A demo-sized market scatters more than the full one (54 coins, 500 agents).[/]\n"
     )
 
 
@@ -169,8 +174,8 @@ def _print_learning(console: Console, ours: MarketRun, baseline: MarketRun) -> N
     texts = []
     for name, run in (("learning agents", ours), ("random agents", baseline)):
         mean, half_width = run.curves.mean_judged
-        texts.append(f"{name} {mean:.1f} ± {half_width:.1f} %")
-    console.print(f"  [bold]learning[/]  a year ends at, in percent of its opening: {'; '.join(texts)} (95 %)")
+        texts.append(f"            {name:<16} {mean:.1f} ± {half_width:.1f} %")
+    console.print("  [bold]learning[/]  a year ends at, of its opening (95 % interval):\n" + "\n".join(texts))
 
 
 def _write_report(directory: Path, ours: MarketRun, baseline: MarketRun, real: ReferenceFigures) -> Path | None:
