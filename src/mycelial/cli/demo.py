@@ -164,7 +164,7 @@ def _print_facts(console: Console, summary: Summary, real: ReferenceFigures, che
     )
     console.print(table)
     console.print(
-        '  [dim]Distances are Kolmogorov-Smirnov, 0 to 1; "real" is between halves of the coins.\n'
+        '  [dim]Distances are Kolmogorov-Smirnov, 0 to 1; "real": between halves of the coins.\n'
         "  A demo-sized market scatters more than the full one (54 coins, 500 agents).[/]\n"
     )
 
