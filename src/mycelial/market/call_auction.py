@@ -94,7 +94,7 @@ def sort_book(
     return bids, asks
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy")
 def agent_of(key: np.uint64) -> int:
     """Return the agent packed into a sort key."""
     return int(key & _INDEX_BITS)
@@ -148,7 +148,7 @@ def _uniform_price(
     return price
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy")
 def _record(fills: Fills, i: int, signed: int, price: float) -> None:
     if fills.lots[i] == 0 and fills.value[i] == 0.0:
         fills.touched[fills.count[0]] = i

@@ -9,6 +9,7 @@ During day t the last close stands for P(t): `price[j, t]` holds P(t-1) until th
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,10 @@ class Signals(NamedTuple):
     t_volume: NDArray[np.uint8]  # [J, I] s4 of algorithm T
     raw: NDArray[np.float64]  # [J, K, 9] forecasts P^ for (a0, a1)
     hindsight: NDArray[np.float64]  # [J, K, 9] the same as of t - tau
+    index: NDArray[np.float64]  # [T] equally weighted index of all assets, 1 on day 0
+    index_sum: NDArray[np.float64]  # [T + 1] sum of the index before day t
+    index_raw: NDArray[np.float64]  # [K, 9] raw forecasts of the index, relative to its last close
+    index_hindsight: NDArray[np.float64]  # [K, 9] the same as of t - tau
 
 
 def empty_signals(rules: Rules, horizons: int) -> Signals:
@@ -59,6 +64,10 @@ def empty_signals(rules: Rules, horizons: int) -> Signals:
         t_volume=np.zeros((j, i), np.uint8),
         raw=np.zeros((j, k, 9)),
         hindsight=np.zeros((j, k, 9)),
+        index=np.ones(t),
+        index_sum=np.concatenate([[0.0, 1.0], np.zeros(t - 1)]),
+        index_raw=np.ones((k, 9)),
+        index_hindsight=np.ones((k, 9)),
     )
 
 
@@ -76,6 +85,29 @@ def set_price(
     price_sum[j, t + 1] = price_sum[j, t] + close
     excess = close - price[j, 0]
     square_sum[j, t + 1] = square_sum[j, t] + excess * excess
+
+
+@njit(error_model="numpy")
+def update_index(signals: Signals, rules: Rules, traits: Traits, t: int) -> None:
+    """Extend the market index by yesterday's closes and project it as agents project prices, for every horizon."""
+    total = 0.0
+    for j in range(rules.assets):
+        total += math.log(signals.price[j, t - 1] / signals.price[j, 0])
+    signals.index[t - 1] = math.exp(total / rules.assets)
+    signals.index_sum[t] = signals.index_sum[t - 1] + signals.index[t - 1]
+    last = signals.index[t - 1]
+    for k in range(traits.horizon.size):
+        tau = traits.horizon[k]
+        _projections(signals.index_sum, rules.true_half_mean, tau, t, last, signals.index_raw[k])
+        for tool in range(9):
+            signals.index_raw[k, tool] /= last
+        if t > tau and t % (2 + tau // rules.days_month) == 0:
+            then = signals.index[t - tau - 1]
+            _projections(
+                signals.index_sum, rules.true_half_mean, tau, t - tau, then, signals.index_hindsight[k]
+            )
+            for tool in range(9):
+                signals.index_hindsight[k, tool] /= then
 
 
 @njit(error_model="numpy")
@@ -118,17 +150,17 @@ def _dispersion(
     return max(variance, 1e-12)
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy")
 def _by_quartiles(percentile: float) -> int:
     return 0 if percentile < 0.25 else (2 if percentile >= 0.75 else 1)
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy")
 def _by_thirds(percentile: float) -> int:
     return 0 if percentile < 0.33 else (1 if percentile < 0.67 else 2)
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy")
 def _of_largest(below: int, stored: int, cap: int) -> float:
     """Return the percentile among the `cap` largest of `stored` values, `below` of which are smaller."""
     if stored == 0:
@@ -137,7 +169,7 @@ def _of_largest(below: int, stored: int, cap: int) -> float:
     return max(0, below - (stored - kept)) / kept
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(error_model="numpy", no_cpython_wrapper=True)
 def update_signals(signals: Signals, rules: Rules, traits: Traits, j: int, t: int) -> None:
     """Work out the public tables of day t for asset j and store today's volatilities in their series."""
     price, price_sum, square_sum = signals.price[j], signals.price_sum[j], signals.square_sum[j]
@@ -191,6 +223,10 @@ def update_signals(signals: Signals, rules: Rules, traits: Traits, j: int, t: in
                 raw[a1], raw[3 + a1], raw[6 + a1] = overall, overall, overall
         if t > tau and t % (2 + tau // rules.days_month) == 0:
             _projections(price_sum, rules.true_half_mean, tau, t - tau, price[t - tau - 1], signals.hindsight[j, k])
+            if rules.market_view > 0.0:
+                _blend(signals.hindsight[j, k], rules.market_view, price[t - tau - 1], signals.index_hindsight[k])
+        if rules.market_view > 0.0:
+            _blend(raw, rules.market_view, price[t], signals.index_raw[k])
 
 
 @njit(error_model="numpy")
@@ -211,6 +247,13 @@ def _projections(
         out[a1] = max(last - (recent - early), _FLOOR)
         out[3 + a1] = max(0.5 * (early + recent), _FLOOR)
         out[6 + a1] = max(last + (recent - early), _FLOOR)
+
+
+@njit(error_model="numpy")
+def _blend(raw: NDArray[np.float64], share: float, last: float, market: NDArray[np.float64]) -> None:
+    """Mix forecasts [9] of an asset with those of the market, in place."""
+    for tool in range(9):
+        raw[tool] = (1.0 - share) * raw[tool] + share * max(last * market[tool], _FLOOR)
 
 
 @njit(error_model="numpy")
