@@ -8,6 +8,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+COMPILING = "loading kernels (compiled once per machine, then cached)"
+NOTICE = "Simulated market. No promise of returns."
+
 
 def print_json(document: Mapping[str, Any]) -> None:
     """Print one JSON document on stdout; numbers that are not finite become null."""
