@@ -143,6 +143,8 @@ def forecast_day(
         gap_now = 100.0 * abs(price - estimate) / price
         bias_sum += gap_now
         if own_bankrupt[i]:
+            if not rules.active_clock:  # a day not lived must not be taken for an older one tau days on (Q23)
+                mind_deed[j, mind_moment_at[i] + t % tau, KNOWN] = 0
             continue
         mean_gap = (mind_gap_sum[j, i] + gap_now) / (min(t, ring) + 1)
         s2 = 0 if mean_gap < 10.0 else (1 if mean_gap < 30.0 else 2)
