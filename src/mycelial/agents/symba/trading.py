@@ -155,7 +155,7 @@ def trade_day(
         # ---- state ---------------------------------------------------------------------------------------------------
         margin = 100.0 * (forecast - price) / price
         start, stored = mind_memory_at[i], mind_memory_count[j, i, 1]
-        cap = mind_memory_at[i + 1] - start
+        cap = mind_memory_at[i + 1] - start  # tau + h + 1 where the smallest is forgotten
         s0 = _expected_move(
             mind_margin_fine,
             mind_margin_coarse,
@@ -164,7 +164,7 @@ def trade_day(
             j,
             i,
             start,
-            cap,
+            cap - int(rules.largest),
             stored,
             rules.largest,
             margin,
