@@ -67,8 +67,9 @@ _MAX_LOTS = 2.0**52  # whole numbers stay exact in float64 up to here
 @njit(inline="always", error_model="numpy")
 def quotes(price: float, forecast: float, phi: float) -> tuple[float, float]:
     """Return bid and ask around an expected price; phi = 0 is min/max(P, H) of the specification, phi = 1 quotes H."""
-    bid = forecast - (1.0 - phi) * max(forecast - price, 0.0)
-    ask = forecast + (1.0 - phi) * max(price - forecast, 0.0)
+    # Written so that phi = 0 gives exactly P: neutral orders of both sides must meet there.
+    bid = min(price, forecast) + phi * max(forecast - price, 0.0)
+    ask = max(price, forecast) - phi * max(price - forecast, 0.0)
     return bid, ask
 
 
