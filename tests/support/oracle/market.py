@@ -213,7 +213,7 @@ def clear(p: SymbaParameters, people: list[Agent], asset: Asset, j: int, t: int)
         price = uniform_price if p.price_rule == "auction" else (bid.price + ask.price) / 2
         paid = quantity * p.lot * price
         fee = p.fee * paid if p.fee_rule == "trade" else 0.0
-        if seller.lots[j] < quantity or buyer.cash < paid + fee:
+        if seller.lots[j] < quantity or buyer.cash < paid + fee or not ask.price <= price <= bid.price:
             k += 1
             continue
         buyer.cash -= paid + fee
