@@ -177,7 +177,8 @@ def clear(
     """Match the sorted book; return the closing price (nan without a trade) and the volume in lots.
 
     The k-th best bid meets the k-th best ask. They trade when they cross, the seller still owns the lots and the buyer
-    can pay; the smaller order leaves, an equal pair moves on, a pair that fails is passed over. `cash` [I], `lots` [I],
+    can pay, at a price within both limits (a uniform price may not be, after a pair that could not pay); the smaller order
+    leaves, an equal pair moves on, a pair that fails is passed over. `cash` [I], `lots` [I],
     `fills` and `averages` (mean bid and ask of what is left in the book) are changed in place.
     """
     for k in range(fills.count[0]):
@@ -203,7 +204,7 @@ def clear(
         price = auction if price_rule == AUCTION else 0.5 * (bid + ask)
         pay = traded * lot * price
         charge = 0.0 if cash_fee else fee * pay
-        if lots[seller] < traded or cash[buyer] < pay + charge:
+        if lots[seller] < traded or cash[buyer] < pay + charge or not ask <= price <= bid:
             b += 1
             a += 1
             continue
