@@ -42,7 +42,7 @@ def live_book(
 
 @given(people=orders_of_people, rule=rules)
 def test_coins_are_conserved_exactly_and_cash_up_to_fees(people: People, rule: tuple[float, bool, int]):
-    fee, cash_fee, price_rule = rule
+    fee, cash_fee, _ = rule
 
     _, volume, cash, coins, lots, value, _, _ = live_book(people, *rule)
 

@@ -177,9 +177,9 @@ def clear(
     """Match the sorted book; return the closing price (nan without a trade) and the volume in lots.
 
     The k-th best bid meets the k-th best ask. They trade when they cross, the seller still owns the lots and the buyer
-    can pay, at a price within both limits (a uniform price may not be, after a pair that could not pay); the smaller order
-    leaves, an equal pair moves on, a pair that fails is passed over. `cash` [I], `lots` [I],
-    `fills` and `averages` (mean bid and ask of what is left in the book) are changed in place.
+    can pay, at a price within both limits (a uniform price may not be, after a pair that could not pay). The smaller
+    order leaves, an equal pair moves on, a pair that fails is passed over. `cash` [I], `lots` [I], `fills` and
+    `averages` (mean bid and ask of what is left in the book) are changed in place.
     """
     for k in range(fills.count[0]):
         i = fills.touched[k]

@@ -45,10 +45,10 @@ def open_day(world: World, t: int) -> None:
     for i in range(rules.agents):
         purse.cash[i] *= growth
     for j in range(rules.assets):
-        last, acted_on = signals.price[j, t - 1], signals.price[j, max(0, t - 2)]
+        last = signals.price[j, t - 1]
         for i in range(rules.agents):
             # Q8: the authors' code values coins at the agent's own last ask.
-            price = max(acted_on, world.minds.forecast[j, i]) if rules.own_ask_valuation else last
+            price = world.minds.ask[j, i] if rules.own_ask_valuation else last
             purse.cash[i] += purse.lots[j, i] * price * carry
     if t == rules.learning_days:
         for i in range(rules.agents):
@@ -191,7 +191,7 @@ def _bankruptcies(world: World, t: int) -> None:
         for j in range(rules.assets):
             price = world.signals.price[j, t]
             if rules.own_ask_valuation:
-                price = max(price, world.minds.forecast[j, i])
+                price = world.minds.ask[j, i]
             nav += purse.lots[j, i] * rules.lot * price
         if phase == 0:
             purse.nav0[i] = nav

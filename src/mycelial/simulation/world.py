@@ -81,6 +81,7 @@ def new_world(params: SymbaParameters, assets: int, seed: int, fundamental: Fund
     opening_bids = paths.value[:, :1] + np.abs(generator(seed, "symba", "opening").normal(size=(assets, rules.agents)))
     signals.price[:, 0] = opening_bids.mean(axis=1)
     signals.price_sum[:, 1] = signals.price[:, 0]
+    minds.ask[:] = signals.price[:, :1]
     years = max(1, (rules.days - 10) // rules.days_accounting + 1)
     return World(
         rules=rules,

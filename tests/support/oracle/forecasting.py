@@ -1,15 +1,15 @@
-"""Specification 4 and 7: what an agent thinks an asset is worth, what it forecasts, and what it learns from the error."""
+"""Specification 4 and 7: what an agent thinks an asset is worth, what it forecasts and what it learns from errors."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+from tests.support.oracle.memory import bin_code, reward_of, series_code, share_of_series_below
+from tests.support.oracle.people import Agent, Asset, Day, Mind, greedy, reinforce
 
 from mycelial.agents.symba.parameters import SymbaParameters
 from mycelial.domain.draws import normal, uniform
-from tests.support.oracle.memory import bin_code, reward_of, series_code, share_of_series_below
-from tests.support.oracle.people import Agent, Asset, Day, Mind, greedy, reinforce
 
 Keys = dict[str, np.uint64]
 

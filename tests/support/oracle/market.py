@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.support.oracle.forecasting import Keys, estimate_value, forecast, show_volatility, u64, volatility_states
+from tests.support.oracle.memory import series_code
+from tests.support.oracle.people import Agent, Asset, Order, people_from
+from tests.support.oracle.trading import Leader, trade
 
 from mycelial.agents.symba.fundamental import draw_fundamental
 from mycelial.agents.symba.parameters import SymbaParameters
 from mycelial.agents.symba.population import STREAMS, draw_traits
 from mycelial.domain.draws import bits, normal, uniform
 from mycelial.domain.seeds import generator, stream_key
-from tests.support.oracle.forecasting import Keys, estimate_value, forecast, show_volatility, u64, volatility_states
-from tests.support.oracle.memory import series_code
-from tests.support.oracle.people import Agent, Asset, Order, people_from
-from tests.support.oracle.trading import Leader, trade
 
 HALF_NORMAL_MEAN = math.sqrt(2.0 / math.pi)
 
@@ -42,6 +42,8 @@ def run_oracle(p: SymbaParameters, assets: int, seed: int) -> OracleRun:
     for j in range(assets):
         first = float((paths.value[j, 0] + np.abs(opening[j])).mean())  # section 5: the mean initial bid
         value, uncertainty = paths.value[j].tolist(), paths.uncertainty[j].tolist()
+        for agent in people:
+            agent.minds[j].ask = first
         markets.append(Asset([first], [0.0, first], value, uncertainty, first, first))
     keys = [{name: stream_key(seed, "symba", name, j) for name in STREAMS} for j in range(assets)]
     bankrupt_pct = [0.0]
@@ -79,8 +81,8 @@ def pay_interest(p: SymbaParameters, people: list[Agent], markets: list[Asset], 
         agent.cash *= 1.0 + p.risk_free_rate / p.days_year
         for j, asset in enumerate(markets):
             value = asset.price[t - 1]
-            if p.own_ask_valuation:  # Q8: the ask the agent had in mind the day before
-                value = max(asset.price[max(0, t - 2)], agent.minds[j].forecast)
+            if p.own_ask_valuation:  # Q8: the agent's own ask of the day before
+                value = agent.minds[j].ask
             agent.cash += agent.lots[j] * p.lot * value * p.dividend_rate / p.days_year
 
 
@@ -171,7 +173,7 @@ def judge_bankruptcies(p: SymbaParameters, people: list[Agent], markets: list[As
     for agent in alive:
         nav = agent.cash
         for j, asset in enumerate(markets):
-            value = max(asset.price[t], agent.minds[j].forecast) if p.own_ask_valuation else asset.price[t]
+            value = agent.minds[j].ask if p.own_ask_valuation else asset.price[t]
             nav += agent.lots[j] * p.lot * value
         if phase == 0:
             agent.nav0 = nav

@@ -85,7 +85,7 @@ class MoveMemory:
             if len(self.moves) > self.cap:
                 self.moves.pop(0)
         elif len(same_sign) + 1 > self.cap:
-            least = min(same_sign + [code]) if rising else max(same_sign + [code])
+            least = min(*same_sign, code) if rising else max(*same_sign, code)
             self.moves.remove((rising, least))
         return state
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.support.oracle.memory import Memory, MoveMemory
 
 from mycelial.agents.symba.parameters import SymbaParameters
 from mycelial.agents.symba.population import Traits
-from tests.support.oracle.memory import Memory, MoveMemory
 
 F32 = np.float32
 LEAST = F32(1e-30)  # probabilities stay out of the denormal range
@@ -46,6 +46,7 @@ class Mind:
     profits: Memory
     elastic: float = 0.0
     forecast: float = 0.0
+    ask: float = 0.0
     stake_reference: float = 0.0
     active_days: int = 0
     clock: int = 0

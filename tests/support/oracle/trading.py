@@ -1,16 +1,16 @@
-"""Specification 8: whether an agent buys, sells or waits, at what price and how much, and what it learns from profits."""
+"""Specification 8: whether an agent buys, sells or waits, at what price, how much, and what it learns from it."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-
-from mycelial.agents.symba.parameters import SymbaParameters
-from mycelial.domain.draws import uniform
 from tests.support.oracle.forecasting import Keys, biased_reward, learns_on, moment_of, reward_used, u64
 from tests.support.oracle.memory import reward_of, series_code
 from tests.support.oracle.people import Agent, Asset, Day, Mind, Order, greedy, reinforce
+
+from mycelial.agents.symba.parameters import SymbaParameters
+from mycelial.domain.draws import uniform
 
 SELL, HOLD, BUY = range(3)
 EAGER, NEUTRAL, TOUGH = range(3)
@@ -54,7 +54,7 @@ def choose(
     at = (t * p.agents + agent.number) * 4
     after = t >= p.learning_days
     herded = after and p.herd_leader != "none" and agent.number < leader.followers
-    random_mind = after and p.minds in ("zero_intelligence", "gode_sunder") or (herded and p.herd_leader == "noise")
+    random_mind = (after and p.minds in ("zero_intelligence", "gode_sunder")) or (herded and p.herd_leader == "noise")
     if random_mind:
         action = int(uniform(keys["chance"], u64(at + 1)) * 9.0)
     else:
@@ -191,6 +191,7 @@ def trade(
 
     side, gesture = divmod(action, 3)
     bid, ask = quote(p, agent, mind, asset, keys, gesture, t)
+    mind.ask = ask
     lots = size(p, agent, asset, j, assets, side, bid, ask)
     limit = (ask, asset.price[t], bid)[side]
     then = mind.past.get(now - agent.tau)

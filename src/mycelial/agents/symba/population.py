@@ -61,6 +61,7 @@ class Minds(NamedTuple):
     estimate: NDArray[np.float64]  # [J, I] B(t)
     elastic: NDArray[np.float64]  # [J, I] lambda(t)
     forecast: NDArray[np.float64]  # [J, I] H(t)
+    ask: NDArray[np.float64]  # [J, I] own ask of the last active day, after its gesture (Q8)
     clock: NDArray[np.int32]  # [J, I] days since the last green light
     active_days: NDArray[np.int64]  # [J, I] days on which the agent was not bankrupt
     first_reward: NDArray[np.int8]  # [J, I, 2] F and T reward at t = tau + 1
@@ -186,6 +187,7 @@ def empty_minds(params: SymbaParameters, traits: Traits, assets: int) -> Minds:
         estimate=np.zeros((j, count)),
         elastic=traits.leash.copy(),
         forecast=np.zeros((j, count)),
+        ask=np.zeros((j, count)),
         clock=np.zeros((j, count), np.int32),
         active_days=np.zeros((j, count), np.int64),
         first_reward=np.zeros((j, count, 2), np.int8),

@@ -114,6 +114,7 @@ def trade_day(
     its_patience = traits.patience
     its_tau = traits.tau
     mind_active_days = minds.active_days
+    mind_ask = minds.ask
     mind_best = minds.best
     mind_clock = minds.clock
     mind_deed = minds.deed
@@ -231,6 +232,7 @@ def trade_day(
             elif gesture == TOUGHLY:
                 bid, ask = bid - shift, ask + shift
             bid, ask = max(bid, 0.0), max(ask, 0.0)
+        mind_ask[j, i] = ask
         share = min(1.0, its_fraction[i] * effort)
         signed, limit = 0, price
         if side == SELL:
