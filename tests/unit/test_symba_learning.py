@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
+from tests.support.oracle.memory import Memory, bin_code, reward_of, series_code
 
 from mycelial.agents.symba import fundamental, memory
 from mycelial.agents.symba.policy import reinforce
 from mycelial.agents.symba.population import draw_traits, snap_back_probability
 from mycelial.agents.symba.presets import preset
 from mycelial.domain.seeds import generator
-from tests.support.oracle.memory import Memory, bin_code, reward_of, series_code
 
 finite = st.floats(-1e6, 1e6, allow_nan=False, width=32)
 positive = st.floats(0.0, 1e6, allow_nan=False, width=32)

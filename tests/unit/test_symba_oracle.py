@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.oracle import run_oracle
 
 from mycelial.agents.symba.presets import preset
 from mycelial.simulation.run import WorldRun, simulate_world
-from tests.support.oracle import run_oracle
 
 # Short months make short horizons, and short accounting years make bankruptcies, so that few days exercise everything.
 SMALL: dict[str, Any] = {"agents": 16, "days": 170, "learning_days": 100, "days_month": 7, "days_accounting": 50}
