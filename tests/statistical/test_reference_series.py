@@ -1,9 +1,9 @@
 """The preset `reference` against recorded runs of the authors' simulator, each paired with the fundamental it saw.
 
 Five recordings with learning agents, one with random actions from T_learn on; statistics of days 1000 to 2452. A gap is
-the logarithm of (recorded / mean of our seeds), for autocorrelations their difference. Over the five learning recordings
-its mean must lie within two standard errors of zero, the errors being estimated from the five gaps themselves; one
-recording alone must lie within a factor that says how much single worlds differ.
+the logarithm of (recorded / mean of our seeds), for autocorrelations their difference. Over the five recordings of
+learning agents its mean must lie within two standard errors of zero, the errors being estimated from the five gaps
+themselves; one recording alone must lie within a factor that says how much single worlds differ.
 """
 
 from __future__ import annotations
