@@ -180,8 +180,9 @@ def clear(
     """Match the sorted book; return the closing price (nan without a trade) and the volume in lots.
 
     The k-th best bid meets the k-th best ask. They trade when they cross, the seller still owns the lots and the buyer
-    can pay; the smaller order leaves, an equal pair moves on, a pair that fails is passed over. `cash` [I], `lots` [I],
-    `fills` and `averages` (mean bid and ask of what is left in the book) are changed in place.
+    can pay, at a price within both limits (a uniform price may not be, after a pair that could not pay). The smaller
+    order leaves, an equal pair moves on, a pair that fails is passed over. `cash` [I], `lots` [I], `fills` and
+    `averages` (mean bid and ask of what is left in the book) are changed in place.
     """
     bid_keys, ask_keys, left = fills.bids, fills.asks, fills.left
     fill_lots, fill_value, touched = fills.lots, fills.value, fills.touched
@@ -208,7 +209,7 @@ def clear(
         price = auction if price_rule == AUCTION else 0.5 * (bid + ask)
         pay = traded * lot * price
         charge = 0.0 if cash_fee else fee * pay
-        if lots[seller] < traded or cash[buyer] < pay + charge:
+        if lots[seller] < traded or cash[buyer] < pay + charge or not ask <= price <= bid:
             b += 1
             a += 1
             continue

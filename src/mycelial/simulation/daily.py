@@ -51,7 +51,7 @@ def live(world: World, first_day: int, stop_day: int, parts: int, first_asset: i
     fundamental, uncertainty = world.fundamental, world.uncertainty
     for t in range(first_day, stop_day):
         if parts & OPEN:
-            open_day(rules, traits.cash0, traits.lots0, forecaster.forecast, purse, signals, t)
+            open_day(rules, traits.cash0, traits.lots0, purse, signals, t)
             if rules.market_view > 0.0:
                 update_index(signals, rules, traits, t)
             if rules.attention or rules.volatility_gesture:
@@ -82,7 +82,7 @@ def live(world: World, first_day: int, stop_day: int, parts: int, first_asset: i
                 record.bias_pct[j, t] = mean_bias_pct(forecaster.estimate, signals.price[j, t], j)
                 collect_orders(books, fills, record, keys[j, KEY_BOOK], rules.matched_spread, j, t)
         if parts & CLOSE:
-            bankruptcies(rules, purse, record, signals.price, forecaster.forecast, traits.floor_pct, t)
+            bankruptcies(rules, purse, record, signals.price, traits.floor_pct, t)
             for j in range(rules.assets):
                 previous = signals.price[j, t]
                 close_book(rules, purse, past, signals, books, fills, j, t)
@@ -97,28 +97,22 @@ def open_day(
     rules: Rules,
     cash0: NDArray[np.float64],
     lots0: NDArray[np.int64],
-    forecast: NDArray[np.float64],
     purse: Purse,
     signals: Signals,
     t: int,
 ) -> None:
     """Carry prices over, pay interest and dividends, revive everybody at the end of the learning phase."""
-    prices, cash, lots, reference, bankrupt = (
-        signals.price,
-        purse.cash,
-        purse.lots,
-        purse.cash_reference,
-        purse.bankrupt,
-    )
+    prices, cash, lots, reference = signals.price, purse.cash, purse.lots, purse.cash_reference
+    bankrupt, own_ask = purse.bankrupt, purse.ask
     growth, carry = 1.0 + rules.risk_free_rate / rules.days_year, rules.lot * rules.dividend_rate / rules.days_year
     for i in range(rules.agents):
         cash[i] *= growth
     for j in range(rules.assets):
-        last, acted_on = prices[j, t - 1], prices[j, max(0, t - 2)]
+        last = prices[j, t - 1]
         set_price(prices, signals.price_sum, signals.square_sum, j, t, last)
         for i in range(rules.agents):
             # Q8: the authors' code values coins at the agent's own last ask.
-            price = max(acted_on, forecast[j, i]) if rules.own_ask_valuation else last
+            price = own_ask[j, i] if rules.own_ask_valuation else last
             cash[i] += lots[j, i] * price * carry
     if t == rules.learning_days:
         for i in range(rules.agents):
@@ -288,12 +282,12 @@ def bankruptcies(
     purse: Purse,
     record: Record,
     prices: NDArray[np.float64],
-    forecast: NDArray[np.float64],
     floor_pct: NDArray[np.int64],
     t: int,
 ) -> None:
     """Reset yearly yardsticks and ruin agents who fell below their floor relative to the market (section 10)."""
     cash, lots, bankrupt, nav0, ratios = purse.cash, purse.lots, purse.bankrupt, purse.nav0, record.year_nav_pct
+    own_ask = purse.ask
     if t < _ACCOUNTING_START:
         return
     phase = (t - _ACCOUNTING_START) % rules.days_accounting
@@ -306,7 +300,7 @@ def bankruptcies(
         for j in range(rules.assets):
             price = prices[j, t]
             if rules.own_ask_valuation:
-                price = max(price, forecast[j, i])
+                price = own_ask[j, i]
             nav += lots[j, i] * rules.lot * price
         if phase == 0:
             nav0[i] = nav

@@ -93,6 +93,8 @@ def new_world(params: SymbaParameters, assets: int, seed: int, fundamental: Fund
     opening_bids = paths.value[:, :1] + np.abs(generator(seed, "symba", "opening").normal(size=(assets, rules.agents)))
     signals.price[:, 0] = opening_bids.mean(axis=1)
     signals.price_sum[:, 1] = signals.price[:, 0]
+    purse = opening_purse(traits, float(paths.value[:, 0].mean()) / 100.0)
+    purse.ask[:] = signals.price[:, :1]
     years = max(1, (rules.days - 10) // rules.days_accounting + 1)
     return World(
         rules=rules,
@@ -100,7 +102,7 @@ def new_world(params: SymbaParameters, assets: int, seed: int, fundamental: Fund
         forecaster=forecaster,
         trader=empty_trader(params, traits, assets),
         past=empty_past(params, traits, assets),
-        purse=opening_purse(traits, float(paths.value[:, 0].mean()) / 100.0),
+        purse=purse,
         signals=signals,
         mood=Mood(
             move=np.full(assets, 0.01),

@@ -175,6 +175,8 @@ def choose_forecast(
     moment, deed, slots, active_days = past.moment, past.deed, past.slot, past.active_days
     for i in range(first, stop):
         if bankrupt[i]:
+            if not rules.active_clock:  # a day not lived must not be taken for an older one tau days on (Q23)
+                deed[j, slots[j, i], KNOWN] = 0
             continue
         n = i - first
         row, tie = policy_row[n], np.uint64((t * rules.agents + i) * 4)

@@ -114,6 +114,7 @@ class Purse(NamedTuple):
     nav0: NDArray[np.float64]  # [I] NAV at the last yardstick
     cash_reference: NDArray[np.float64]  # [I] C_ref
     stake_reference: NDArray[np.float64]  # [J, I] X_ref
+    ask: NDArray[np.float64]  # [J, I] own ask of the last active day, after its gesture (Q8)
 
 
 def snap_back_probability(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -265,6 +266,7 @@ def opening_purse(traits: Traits, cash_factor: float = 1.0) -> Purse:
         nav0=np.ones(count),
         cash_reference=np.zeros(count),
         stake_reference=np.zeros((assets, count)),
+        ask=np.zeros((assets, count)),
     )
 
 

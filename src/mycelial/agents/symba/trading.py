@@ -140,7 +140,7 @@ def perceive(
             j,
             i,
             start,
-            memory_at[i + 1] - start,
+            memory_at[i + 1] - start - int(rules.largest),  # tau + h; other memories hold one more (section 6)
             stored[j, i],
             rules.largest,
             margin_bin[i - first],
@@ -290,7 +290,7 @@ def order(
     effort = activity**rules.fraction_attention
     step = rules.gesture_volatility * volatility * price if rules.volatility_gesture else spread
     gesture_size, fraction, bankrupt = traits.gesture, traits.fraction, purse.bankrupt
-    cash, lots = purse.cash, purse.lots
+    cash, lots, own_ask = purse.cash, purse.lots, purse.ask
     for i in range(first, stop):
         order_lots[j, i] = 0
         if bankrupt[i]:
@@ -308,6 +308,7 @@ def order(
             elif gesture == TOUGHLY:
                 bid, ask = bid - shift, ask + shift
             bid, ask = max(bid, 0.0), max(ask, 0.0)
+        own_ask[j, i] = ask
         share = min(1.0, fraction[i] * effort)
         held = lots[j, i]
         signed, limit = 0, price
