@@ -29,6 +29,7 @@ from mycelial.agents.symba.population import (
 from mycelial.agents.symba.rules import BEST, FIXED, NO_LEADER, NOISE, WORST, Rules
 from mycelial.agents.symba.signals import Signals, set_price, update_index, update_signals
 from mycelial.agents.symba.trading import HOLD, decide, expect_moves, learn_trading, order, perceive, recall
+from mycelial.domain.borrowed import borrowed
 from mycelial.domain.draws import normal, uniform
 from mycelial.market.call_auction import Fills, agent_of, clear, fills_of, quoted_spread, sort_book
 from mycelial.simulation.world import Books, Mood, Record, World
@@ -45,10 +46,16 @@ _HALF_NORMAL_MEAN = 1.2533141373155001  # 1 / E|N(0, 1)|
 @njit(nogil=True, cache=True, error_model="numpy")
 def live(world: World, first_day: int, stop_day: int, parts: int, first_asset: int, stop_asset: int) -> None:
     """Live `parts` of days first_day..stop_day-1 of a world, in place; only assets first_asset..stop_asset-1 act."""
-    rules, traits, forecaster, trader, past = world.rules, world.traits, world.forecaster, world.trader, world.past
-    purse, signals, mood, record, books = world.purse, world.signals, world.mood, world.record, world.books
-    fills, keys, world_key = world.fills, world.keys, world.world_key
-    fundamental, uncertainty = world.fundamental, world.uncertainty
+    rules, traits, forecaster = world.rules, borrowed(world.traits), borrowed(world.forecaster)
+    trader, past, purse = borrowed(world.trader), borrowed(world.past), borrowed(world.purse)
+    signals, mood, record = borrowed(world.signals), borrowed(world.mood), borrowed(world.record)
+    books, fills, keys, world_key = (
+        borrowed(world.books),
+        borrowed(world.fills),
+        borrowed(world.keys),
+        borrowed(world.world_key),
+    )
+    fundamental, uncertainty = borrowed(world.fundamental), borrowed(world.uncertainty)
     for t in range(first_day, stop_day):
         if parts & OPEN:
             open_day(rules, traits.cash0, traits.lots0, purse, signals, t)
