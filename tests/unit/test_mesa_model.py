@@ -100,7 +100,7 @@ def test_the_data_collector_records_model_and_agents_every_day():
 def test_closing_frees_the_arrays():
     market = MarketModel(PARAMS, seed=4)
     market.step()
-    policies, model = weakref.ref(market.world.minds.t_policy), weakref.ref(market)
+    policies, model = weakref.ref(market.world.trader.policy), weakref.ref(market)
 
     market.close()
     gc.collect()

@@ -105,6 +105,9 @@ def report(
     run: RunPath,
     panel: PanelPath,
     out: Annotated[Path, typer.Option("--out", help="HTML file to write.")] = Path("report.html"),
+    against: Annotated[
+        Path | None, typer.Option("--against", help="A second run for figure 6, usually of zero-intelligence minds.")
+    ] = None,
     set_name: SetName = None,
     quote: Quote = None,
     seed: Seed = 0,
@@ -119,7 +122,8 @@ def report(
         real = build_reference(
             measured, f"{Path(panel).name}, set {set_name or 'all'}, quote {quote or 'any'}", seed=seed
         )
-    write_report(out, market_report(_panel(run, set_name, quote), real))
+    sample, curves = _extras_of_runs(run, against)
+    write_report(out, market_report(_panel(run, set_name, quote), real, sample=sample, curves=curves))
     note(f"wrote {out}\nnext: open {out} in a browser")
 
 
@@ -137,6 +141,16 @@ def comparison_document(
         "checks": [one.to_dict() for one in checks],
         "with_zeros": with_zeros,
     }
+
+
+def _extras_of_runs(run: Path, against: Path | None) -> tuple[Any, list[Any]]:
+    """Return what only runs have: a price beside its fundamental value, and learning curves."""
+    if not (run / "manifest.json").is_file():
+        return None, []
+    from mycelial.compose import market_run
+
+    found = [market_run(folder) for folder in (run, *([against] if against else []))]
+    return found[0].sample, [(f"{one.minds.replace('_', ' ')} agents", one.curves) for one in found]
 
 
 def _options(set_name: str | None, quote: str | None) -> str:

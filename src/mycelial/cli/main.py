@@ -6,12 +6,15 @@ Numba, pyarrow) is imported inside the command that needs it, so that `--help` a
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
 
-from mycelial.cli import data, facts
-from mycelial.domain.errors import MycelialError
+from mycelial.cli import calibrate, config, data, demo, doctor, facts, runs, sim
+from mycelial.domain.errors import Interrupted, MycelialError
+
+TRACEBACK = "MYCELIAL_TRACEBACK"  # environment variable for people who mend mycelial
 
 app = typer.Typer(
     name="mycelial",
@@ -20,8 +23,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")
 app.add_typer(facts.app, name="facts")
+app.add_typer(sim.app, name="sim")
+app.add_typer(runs.app, name="runs")
+app.command()(demo.demo)
+app.add_typer(calibrate.app, name="calibrate")
+app.command()(doctor.doctor)
 
 
 @app.command()
@@ -33,15 +42,30 @@ def version() -> None:
 
 
 def main() -> None:
-    """Run the command line; every deliberate error is one line on stderr."""
+    """Run the command line; every error is one line on stderr, and no traceback is shown unless asked for."""
     try:
         app()
+    except Interrupted as stopped:
+        typer.echo(str(stopped), err=True)
+        sys.exit(stopped.exit_code)
     except MycelialError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        typer.echo(
+            f"error: a defect of mycelial: {type(error).__name__}: {error}; please report it with what "
+            f"{TRACEBACK}=1 shows for the same command",
+            err=True,
+        )
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,18 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+COMPILING = "loading kernels (compiled once per machine, then cached)"
+NOTICE = "Simulated market. No promise of returns."
+
 
 def print_json(document: Mapping[str, Any]) -> None:
     """Print one JSON document on stdout; numbers that are not finite become null."""
-    json.dump(_finite(document), sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+    sys.stdout.write(json_text(document))
+
+
+def json_text(document: Mapping[str, Any]) -> str:
+    """Return the document as JSON; numbers that are not finite become null."""
+    return json.dumps(_finite(document), indent=2, ensure_ascii=False) + "\n"
 
 
 def _finite(value: Any) -> Any:

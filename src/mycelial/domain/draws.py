@@ -39,7 +39,7 @@ def _ziggurat_tables() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 _EDGE, _HEIGHT = _ziggurat_tables()
 
 
-@njit(inline="always")
+@njit
 def bits(key: np.uint64, counter: np.uint64) -> np.uint64:
     """Return 64 random bits: draw number `counter` of stream `key`."""
     z = key + (counter + _ONE) * _GAMMA
@@ -48,7 +48,7 @@ def bits(key: np.uint64, counter: np.uint64) -> np.uint64:
     return np.uint64(z ^ (z >> _S31))
 
 
-@njit(inline="always")
+@njit
 def uniform(key: np.uint64, counter: np.uint64) -> float:
     """Return a float64 uniform on [0, 1)."""
     return (bits(key, counter) >> _S11) * _TO_UNIT
@@ -79,7 +79,7 @@ def _normal_outside(word: np.uint64, x: float, layer: int) -> float:
             return sign * x
 
 
-@njit(inline="always")
+@njit
 def normal(key: np.uint64, counter: np.uint64) -> float:
     """Return a float64 standard normal."""
     word = bits(key, counter)

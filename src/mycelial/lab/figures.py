@@ -20,8 +20,10 @@ from mycelial.facts.panel import Floats
 from mycelial.facts.reference import ReferenceFigures
 from mycelial.facts.statistics import BLEND_DELAYS, MONTH, TWO_WEEKS, WEEK, WINDOWS
 from mycelial.facts.summary import Summary
+from mycelial.simulation.curves import DECILES, LearningCurves
 
 SIMULATED, REAL, THIRD = "#D55E00", "#56B4E9", "#009E73"  # vermilion, sky blue, green: readable on light and dark
+NEUTRAL = "#8a939c"  # marks that belong to no side
 MOST_POINTS = 2000  # of one trace
 _LOG_AXIS = {"type": "log", "dtick": 1}
 _WINDOW_NAMES = {10: "2 weeks", 63: "3 months", 252: "1 year"}
@@ -56,7 +58,7 @@ def price_and_fundamental(sample: PriceSample) -> Any:
         figure.add_scatter(
             x=_compact(sample.day[keep]), y=_compact(values[keep]), name=name, line={"color": colour, "dash": dash}
         )
-    return _styled(figure, "day", "price (quote units)")
+    return styled(figure, "day", "price (quote units)")
 
 
 def halves_of_the_market(real: ReferenceFigures) -> Any:
@@ -67,7 +69,48 @@ def halves_of_the_market(real: ReferenceFigures) -> Any:
     ):
         figure.add_trace(_density_line(name, half, colour, dash, log=True))
     figure.update_yaxes(_LOG_AXIS)
-    return _styled(figure, "daily log return", "density")
+    return styled(figure, "daily log return", "density")
+
+
+def learning(curves: Sequence[tuple[str, LearningCurves]]) -> Any:
+    """Figure 6: what a year brings to the mean agent of each population, and to each tenth of the first one."""
+    name, first = curves[0]
+    titles = ("mean of all agents, with 95 % intervals", f"{name}, by tenth of final performance")
+    figure = make_subplots(rows=1, cols=2, subplot_titles=titles)
+    for (label, one), colour, symbol in zip(
+        curves, (SIMULATED, REAL, THIRD), ("diamond", "circle", "square"), strict=False
+    ):
+        figure.add_scatter(
+            x=one.end_day.tolist(),
+            y=_compact(one.mean),
+            error_y={"type": "data", "array": _compact(one.half_width), "thickness": 1.2, "width": 4},
+            name=label,
+            mode="lines+markers",
+            line={"color": colour},
+            marker={"symbol": symbol, "size": 8},
+            row=1,
+            col=1,
+        )
+    for decile in range(DECILES):
+        share = decile / (DECILES - 1)
+        figure.add_scatter(
+            x=first.end_day.tolist(),
+            y=_compact(first.deciles[decile]),
+            name=f"tenth {decile + 1}",
+            hovertemplate="%{y:.1f} %",
+            showlegend=False,
+            mode="lines",
+            line={"color": _between(SIMULATED, REAL, share), "width": 2},
+            row=1,
+            col=2,
+        )
+    for column, sides in ((1, [one for _, one in curves]), (2, [first])):
+        figure.add_hline(y=100, line={"color": NEUTRAL, "dash": "dot", "width": 1}, row=1, col=column)
+        if sides[0].learning_days > 0:
+            figure.add_vline(
+                x=sides[0].learning_days, line={"color": NEUTRAL, "dash": "dash", "width": 1}, row=1, col=column
+            )
+    return _styled(figure, "last day of the accounting year", "NAV, % of the year's opening")
 
 
 def returns(simulated: Simulated, real: ReferenceFigures) -> Any:
@@ -125,7 +168,7 @@ def mean_correlation_by_delay(simulated: Simulated, real: ReferenceFigures) -> A
                 row=1,
                 col=column,
             )
-    return _styled(figure, "shift (days)", "mean correlation")
+    return styled(figure, "shift (days)", "mean correlation")
 
 
 def autocorrelations(simulated: Simulated, real: ReferenceFigures) -> Any:
@@ -151,7 +194,7 @@ def autocorrelations(simulated: Simulated, real: ReferenceFigures) -> Any:
     largest = float(np.nanmax(np.abs([*simulated.summary.acf_r, *real.summary.acf_r])))
     reach = max(0.2, 1.1 * largest)  # so that noise around zero looks like noise
     figure.update_yaxes(range=[-reach, reach], col=1)
-    return _styled(figure, "lag (days)", "autocorrelation")
+    return styled(figure, "lag (days)", "autocorrelation")
 
 
 def _family(family: str) -> tuple[list[str], list[str]]:
@@ -182,7 +225,7 @@ def _densities(
             trace = _density_line(name, density, colour, "solid", log=log, filled=name == "real" and not log)
             trace.update(legendgroup=name, showlegend=column == 1)
             figure.add_trace(trace, row=1, col=column)
-    return _styled(figure, axis_title, "density")
+    return styled(figure, axis_title, "density")
 
 
 def _density_line(name: str, density: Histogram, colour: str, dash: str, *, log: bool, filled: bool = False) -> Any:
@@ -202,7 +245,8 @@ def _density_line(name: str, density: Histogram, colour: str, dash: str, *, log:
     )
 
 
-def _styled(figure: Any, x_title: str, y_title: str) -> Any:
+def styled(figure: Any, x_title: str, y_title: str) -> Any:
+    """Give a figure the axes, margins and legend that all figures share."""
     figure.update_xaxes(title_text=x_title, zeroline=False, automargin=True)
     figure.update_yaxes(zeroline=False, automargin=True)
     figure.layout.yaxis.title.text = y_title
@@ -214,6 +258,12 @@ def _styled(figure: Any, x_title: str, y_title: str) -> Any:
         plot_bgcolor="rgba(0,0,0,0)",
         legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.08, "yanchor": "bottom"},
     )
+
+
+def _between(one: str, other: str, share: float) -> str:
+    """Return the colour that lies `share` of the way from one to the other."""
+    pairs = [(int(one[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5)]
+    return f"rgb{tuple(round(a + share * (b - a)) for a, b in pairs)}"
 
 
 def _compact(values: Floats) -> list[float | None]:

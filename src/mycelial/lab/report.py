@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mycelial.domain.errors import MissingExtra, StorageError
 from mycelial.facts.checklist import Check, check
@@ -19,7 +19,10 @@ from mycelial.facts.reference import ReferenceFigures
 from mycelial.facts.summary import Summary, summarise
 from mycelial.lab.page import PAGE
 
-NOTICE = "Simulated. No promise of returns."
+if TYPE_CHECKING:
+    from mycelial.simulation.curves import LearningCurves
+
+NOTICE = "Simulated market. No promise of returns."
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,12 @@ class Report:
 
 
 def market_report(
-    panel: Panel, real: ReferenceFigures, *, sample: Any | None = None, title: str = "A simulated market, measured"
+    panel: Panel,
+    real: ReferenceFigures,
+    *,
+    sample: Any | None = None,
+    curves: Sequence[tuple[str, LearningCurves]] = (),
+    title: str = "A simulated market, measured",
 ) -> Report:
     """Compare a simulated panel with a real market, figure by figure.
 
@@ -51,6 +59,8 @@ def market_report(
     ----------
     sample : figures.PriceSample, optional
         One coin's price and fundamental value, for figure 3.
+    curves : sequence of (name, LearningCurves)
+        Populations to compare in figure 6, the one of the panel first.
     """
     figures = _figures()
     statistics, summary = prepare(panel), summarise(panel)
@@ -81,21 +91,29 @@ def market_report(
                 (figures.price_and_fundamental(sample),),
             )
         )
-    sections += [Section(heading, text, (draw(simulated, real),)) for heading, text, draw in _comparisons(figures)]
     if real.halves:
-        position = 3 if sample is not None else 2
-        sections.insert(
-            position,
+        sections.append(
             Section(
                 "Figure 5. How alike two halves of the real market are",
                 "Real coins split in two at random. No simulation can be asked to come nearer than this.",
                 (figures.halves_of_the_market(real),),
-            ),
+            )
         )
+    if curves:
+        sections.append(
+            Section(
+                "Figure 6. What agents make of a year",
+                "Net asset value at the end of each accounting year, in percent of the year's opening; the dashed line "
+                "ends the learning phase, and the year it falls in is left out. What one agent gains another loses, so "
+                "the mean follows prices; how far the tenths lie apart is what agents make of it.",
+                (figures.learning(curves),),
+            )
+        )
+    sections += [Section(heading, text, (draw(simulated, real),)) for heading, text, draw in _comparisons(figures)]
     return Report(
         title=title,
-        subtitle=f"{panel.label} ({panel.n_series} series of {panel.n_days} days) beside {real.label} "
-        f"({real.summary.n_series} coins, {real.summary.n_days} days)",
+        subtitle=f"{panel.label.partition(' (')[0]} ({panel.n_series} series of {panel.n_days} days) "
+        f"beside {real.label} ({real.summary.n_series} coins, {real.summary.n_days} days)",
         sections=tuple(sections),
         footnotes=(
             f"Real market: {real.provenance}",

@@ -29,7 +29,7 @@ class Fills(NamedTuple):
     last_lots: NDArray[np.int64]  # [I] signed, last piece
     last_price: NDArray[np.float64]  # [I] its price
     touched: NDArray[np.int64]  # [I] agents with a fill, in order of their first one
-    count: NDArray[np.int64]  # [1] how many of them
+    touched_count: NDArray[np.int64]  # [1] how many of them
     bids: NDArray[np.uint64]  # [I] scratch: sort keys
     asks: NDArray[np.uint64]  # [I] scratch
     left: NDArray[np.int64]  # [I] scratch: unfilled lots
@@ -44,14 +44,14 @@ def empty_fills(assets: int, agents: int) -> Fills:
         last_lots=np.zeros(shape, np.int64),
         last_price=np.zeros(shape),
         touched=np.zeros(shape, np.int64),
-        count=np.zeros((assets, 1), np.int64),
+        touched_count=np.zeros((assets, 1), np.int64),
         bids=np.zeros(shape, np.uint64),
         asks=np.zeros(shape, np.uint64),
         left=np.zeros(shape, np.int64),
     )
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def fills_of(every: Fills, j: int) -> Fills:
     """Return asset j's view of the fills of all assets."""
     return Fills(
@@ -60,14 +60,14 @@ def fills_of(every: Fills, j: int) -> Fills:
         every.last_lots[j],
         every.last_price[j],
         every.touched[j],
-        every.count[j],
+        every.touched_count[j],
         every.bids[j],
         every.asks[j],
         every.left[j],
     )
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def sort_book(
     order_lots: NDArray[np.int64], order_price: NDArray[np.float64], key: np.uint64, day: int, fills: Fills
 ) -> tuple[int, int]:
@@ -75,6 +75,7 @@ def sort_book(
 
     A sort key packs the price as float32 (so prices within 1e-7 of each other tie), a random tie-breaker, the agent.
     """
+    bid_keys, ask_keys = fills.bids, fills.asks
     agents = order_lots.size
     bids, asks = 0, 0
     for i in range(agents):
@@ -84,23 +85,23 @@ def sort_book(
         tie = bits(key, np.uint64(day * agents + i)) & _TIE_BITS
         level = np.uint64(np.float32(order_price[i]).view(np.uint32))
         if lots > 0:
-            fills.bids[bids] = ((_ALL_32 - level) << _S32) | tie | np.uint64(i)
+            bid_keys[bids] = ((_ALL_32 - level) << _S32) | tie | np.uint64(i)
             bids += 1
         else:
-            fills.asks[asks] = (level << _S32) | tie | np.uint64(i)
+            ask_keys[asks] = (level << _S32) | tie | np.uint64(i)
             asks += 1
-    fills.bids[:bids].sort()
-    fills.asks[:asks].sort()
+    bid_keys[:bids].sort()
+    ask_keys[:asks].sort()
     return bids, asks
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def agent_of(key: np.uint64) -> int:
     """Return the agent packed into a sort key."""
     return int(key & _INDEX_BITS)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def quoted_spread(
     order_price: NDArray[np.float64], fills: Fills, bids: int, asks: int, matched: bool, averages: NDArray[np.float64]
 ) -> float:
@@ -108,31 +109,33 @@ def quoted_spread(
 
     `averages` float64[2] holds the last known mean bid and ask and is changed in place; an empty side keeps its own.
     """
+    bid_keys, ask_keys = fills.bids, fills.asks
     both = min(bids, asks)
     use_bids, use_asks = (both, both) if matched else (bids, asks)
     if use_bids > 0:
         total = 0.0
         for k in range(use_bids):
-            total += order_price[agent_of(fills.bids[k])]
+            total += order_price[agent_of(bid_keys[k])]
         averages[0] = total / use_bids
     if use_asks > 0:
         total = 0.0
         for k in range(use_asks):
-            total += order_price[agent_of(fills.asks[k])]
+            total += order_price[agent_of(ask_keys[k])]
         averages[1] = total / use_asks
     return abs(averages[0] - averages[1])
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _uniform_price(
     order_lots: NDArray[np.int64], order_price: NDArray[np.float64], fills: Fills, n: int, m: int
 ) -> float:
     """Return the mid of the last pair that crosses when everybody can pay; nan if none does."""
+    bid_keys, ask_keys = fills.bids, fills.asks
     b, a, price = 0, 0, np.nan
-    bid_left = order_lots[agent_of(fills.bids[0])] if n > 0 else 0
-    ask_left = -order_lots[agent_of(fills.asks[0])] if m > 0 else 0
+    bid_left = order_lots[agent_of(bid_keys[0])] if n > 0 else 0
+    ask_left = -order_lots[agent_of(ask_keys[0])] if m > 0 else 0
     while b < n and a < m:
-        bid, ask = order_price[agent_of(fills.bids[b])], order_price[agent_of(fills.asks[a])]
+        bid, ask = order_price[agent_of(bid_keys[b])], order_price[agent_of(ask_keys[a])]
         if bid < ask:
             break
         price = 0.5 * (bid + ask)
@@ -141,24 +144,24 @@ def _uniform_price(
         ask_left -= traded
         if bid_left == 0:
             b += 1
-            bid_left = order_lots[agent_of(fills.bids[b])] if b < n else 0
+            bid_left = order_lots[agent_of(bid_keys[b])] if b < n else 0
         if ask_left == 0:
             a += 1
-            ask_left = -order_lots[agent_of(fills.asks[a])] if a < m else 0
+            ask_left = -order_lots[agent_of(ask_keys[a])] if a < m else 0
     return price
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _record(fills: Fills, i: int, signed: int, price: float) -> None:
     if fills.lots[i] == 0 and fills.value[i] == 0.0:
-        fills.touched[fills.count[0]] = i
-        fills.count[0] += 1
+        fills.touched[fills.touched_count[0]] = i
+        fills.touched_count[0] += 1
     fills.lots[i] += signed
     fills.value[i] += abs(signed) * price
     fills.last_lots[i], fills.last_price[i] = signed, price
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def clear(
     order_lots: NDArray[np.int64],
     order_price: NDArray[np.float64],
@@ -181,26 +184,28 @@ def clear(
     order leaves, an equal pair moves on, a pair that fails is passed over. `cash` [I], `lots` [I], `fills` and
     `averages` (mean bid and ask of what is left in the book) are changed in place.
     """
-    for k in range(fills.count[0]):
-        i = fills.touched[k]
-        fills.lots[i], fills.value[i] = 0, 0.0
-    fills.count[0] = 0
+    bid_keys, ask_keys, left = fills.bids, fills.asks, fills.left
+    fill_lots, fill_value, touched = fills.lots, fills.value, fills.touched
+    for k in range(fills.touched_count[0]):
+        i = touched[k]
+        fill_lots[i], fill_value[i] = 0, 0.0
+    fills.touched_count[0] = 0
     auction = _uniform_price(order_lots, order_price, fills, bids, asks) if price_rule == AUCTION else 0.0
     for k in range(bids):
-        i = agent_of(fills.bids[k])
-        fills.left[i] = order_lots[i]
+        i = agent_of(bid_keys[k])
+        left[i] = order_lots[i]
     for k in range(asks):
-        i = agent_of(fills.asks[k])
-        fills.left[i] = -order_lots[i]
+        i = agent_of(ask_keys[k])
+        left[i] = -order_lots[i]
     b, a, volume = 0, 0, 0
     worth, close = 0.0, np.nan
     gone_bids, gone_asks, gone_bid_sum, gone_ask_sum = 0, 0, 0.0, 0.0
     while b < bids and a < asks:
-        buyer, seller = agent_of(fills.bids[b]), agent_of(fills.asks[a])
+        buyer, seller = agent_of(bid_keys[b]), agent_of(ask_keys[a])
         bid, ask = order_price[buyer], order_price[seller]
         if bid < ask:
             break  # prices only diverge from here
-        traded = min(fills.left[buyer], fills.left[seller])
+        traded = min(left[buyer], left[seller])
         price = auction if price_rule == AUCTION else 0.5 * (bid + ask)
         pay = traded * lot * price
         charge = 0.0 if cash_fee else fee * pay
@@ -220,9 +225,9 @@ def clear(
         volume += traded
         worth += traded * price
         close = price
-        fills.left[buyer] -= traded
-        fills.left[seller] -= traded
-        bid_done, ask_done = fills.left[buyer] == 0, fills.left[seller] == 0
+        left[buyer] -= traded
+        left[seller] -= traded
+        bid_done, ask_done = left[buyer] == 0, left[seller] == 0
         if bid_done:
             b += 1
         if ask_done:
@@ -239,7 +244,7 @@ def clear(
     return close, volume
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _average_left(
     order_price: NDArray[np.float64],
     fills: Fills,
@@ -252,13 +257,14 @@ def _average_left(
     averages: NDArray[np.float64],
 ) -> None:
     """Set the mean bid and ask of the orders still in the book after a clearing."""
+    bid_keys, ask_keys = fills.bids, fills.asks
     if bids > gone_bids:
         total = -gone_bid_sum
         for k in range(bids):
-            total += order_price[agent_of(fills.bids[k])]
+            total += order_price[agent_of(bid_keys[k])]
         averages[0] = total / (bids - gone_bids)
     if asks > gone_asks:
         total = -gone_ask_sum
         for k in range(asks):
-            total += order_price[agent_of(fills.asks[k])]
+            total += order_price[agent_of(ask_keys[k])]
         averages[1] = total / (asks - gone_asks)

@@ -18,7 +18,7 @@ from mycelial.agents.symba.fundamental import Fundamental
 from mycelial.agents.symba.parameters import SymbaParameters
 from mycelial.agents.symba.presets import preset
 from mycelial.domain.errors import MissingExtra, MycelialError
-from mycelial.simulation.daily import live
+from mycelial.simulation.daily import WHOLE_DAY, live
 from mycelial.simulation.world import World, new_world
 
 try:
@@ -66,10 +66,10 @@ class MarketAgent(mesa.Agent):
     gesture = Column(lambda w: w.traits.gesture, "how far the agent quotes from its expectation")
     patience = Column(lambda w: w.traits.patience, "window of the filter V, days")
     floor_pct = Column(lambda w: w.traits.floor_pct, "bankruptcy level, % of NAV0")
-    estimate = Column(lambda w: w.minds.estimate, "float64[J], own estimate B of each asset, quote currency")
-    forecast = Column(lambda w: w.minds.forecast, "float64[J], expected price H of each asset, quote currency")
-    order_lots = Column(lambda w: w.order_lots, "int64[J], today's orders in lots, negative to sell")
-    order_price = Column(lambda w: w.order_price, "float64[J], their limits, quote currency")
+    estimate = Column(lambda w: w.forecaster.estimate, "float64[J], own estimate B of each asset, quote currency")
+    forecast = Column(lambda w: w.forecaster.forecast, "float64[J], expected price H of each asset, quote currency")
+    order_lots = Column(lambda w: w.books.lots, "int64[J], today's orders in lots, negative to sell")
+    order_price = Column(lambda w: w.books.price, "float64[J], their limits, quote currency")
 
     model: MarketModel
 
@@ -148,7 +148,7 @@ class MarketModel(mesa.Model):
         world = self.world
         if self.day + 1 >= self.params.days:
             raise MycelialError(f"the market has lived its {self.params.days} days; raise `days` to go on")
-        live(world, self.day + 1, self.day + 2)
+        live(world, self.day + 1, self.day + 2, WHOLE_DAY, 0, world.rules.assets)
         self.day += 1
         self.running = self.day + 1 < self.params.days
         self.datacollector.collect(self)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mycelial.agents.symba.fundamental import Fundamental
 from mycelial.agents.symba.parameters import SymbaParameters
 from mycelial.facts.panel import Panel
-from mycelial.simulation.daily import act, close_day, live, open_day
+from mycelial.simulation.daily import ACT, CLOSE, OPEN, WHOLE_DAY, live
 from mycelial.simulation.world import World, new_world
 
 _CHUNK_DAYS = 25  # days between two progress reports
@@ -77,7 +77,7 @@ def simulate_world(
     else:
         for first in range(1, params.days, _CHUNK_DAYS):
             stop = min(first + _CHUNK_DAYS, params.days)
-            live(world, first, stop)
+            live(world, first, stop, WHOLE_DAY, 0, assets)
             if progress is not None:
                 progress(stop, params.days)
     return _finished(world, params, seed, time.process_time() - started)
@@ -89,12 +89,12 @@ def _live_together(world: World, threads: int, progress: Progress | None) -> Non
     cuts = [assets * n // threads for n in range(threads + 1)]
     with ThreadPoolExecutor(threads - 1) as pool:
         for t in range(1, days):
-            open_day(world, t)
-            others = [pool.submit(act, world, t, cuts[n], cuts[n + 1]) for n in range(1, threads)]
-            act(world, t, 0, cuts[1])
+            live(world, t, t + 1, OPEN, 0, 0)
+            others = [pool.submit(live, world, t, t + 1, ACT, cuts[n], cuts[n + 1]) for n in range(1, threads)]
+            live(world, t, t + 1, ACT, 0, cuts[1])
             for other in others:
                 other.result()
-            close_day(world, t)
+            live(world, t, t + 1, CLOSE, 0, 0)
             if progress is not None and (t + 1) % _CHUNK_DAYS == 0:
                 progress(t + 1, days)
 

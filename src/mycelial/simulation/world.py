@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 from mycelial.agents.symba.fundamental import Fundamental, draw_fundamental
 from mycelial.agents.symba.parameters import SymbaParameters
 from mycelial.agents.symba.population import (
-    Minds,
+    Forecaster,
+    Past,
     Purse,
+    Trader,
     Traits,
     asset_keys,
     draw_traits,
-    empty_minds,
+    empty_forecaster,
+    empty_past,
+    empty_trader,
     opening_purse,
 )
 from mycelial.agents.symba.rules import Rules, rules_of
@@ -49,25 +53,33 @@ class Record(NamedTuple):
     year_nav_pct: NDArray[np.float64]  # [years, I] 100 NAV / NAV0 at the end of each accounting year
 
 
+class Books(NamedTuple):
+    """Today's orders of every asset; changed in place."""
+
+    lots: NDArray[np.int64]  # [J, I] signed: positive buys; 0 without an order
+    price: NDArray[np.float64]  # [J, I] limit
+    size: NDArray[np.int64]  # [J, 2] numbers of bids and asks
+    averages: NDArray[np.float64]  # [J, 2] last mean bid and ask
+
+
 class World(NamedTuple):
     """Everything a day needs. Arrays are changed in place; J assets, I agents, T days."""
 
     rules: Rules
     traits: Traits
-    minds: Minds
+    forecaster: Forecaster
+    trader: Trader
+    past: Past
     purse: Purse
     signals: Signals
     mood: Mood
     record: Record
+    books: Books
     fills: Fills
     keys: NDArray[np.uint64]  # [J, streams]
     world_key: NDArray[np.uint64]  # [1] stream of world-wide events
     fundamental: NDArray[np.float64]  # [J, T]
     uncertainty: NDArray[np.float64]  # [J, T]
-    averages: NDArray[np.float64]  # [J, 2] last mean bid and ask
-    order_lots: NDArray[np.int64]  # [J, I]
-    order_price: NDArray[np.float64]  # [J, I]
-    book_size: NDArray[np.int64]  # [J, 2] bids and asks of today
 
 
 def new_world(params: SymbaParameters, assets: int, seed: int, fundamental: Fundamental | None = None) -> World:
@@ -75,19 +87,22 @@ def new_world(params: SymbaParameters, assets: int, seed: int, fundamental: Fund
     rules = rules_of(params, assets)
     traits = draw_traits(params, assets, seed)
     paths = draw_fundamental(params, assets, seed) if fundamental is None else fundamental
-    minds = empty_minds(params, traits, assets)
+    forecaster = empty_forecaster(params, traits, assets)
     signals = empty_signals(rules, traits.horizon.size)
-    minds.estimate[:] = paths.value[:, :1]
+    forecaster.estimate[:] = paths.value[:, :1]
     opening_bids = paths.value[:, :1] + np.abs(generator(seed, "symba", "opening").normal(size=(assets, rules.agents)))
     signals.price[:, 0] = opening_bids.mean(axis=1)
     signals.price_sum[:, 1] = signals.price[:, 0]
-    minds.ask[:] = signals.price[:, :1]
+    purse = opening_purse(traits, float(paths.value[:, 0].mean()) / 100.0)
+    purse.ask[:] = signals.price[:, :1]
     years = max(1, (rules.days - 10) // rules.days_accounting + 1)
     return World(
         rules=rules,
         traits=traits,
-        minds=minds,
-        purse=opening_purse(traits, float(paths.value[:, 0].mean()) / 100.0),
+        forecaster=forecaster,
+        trader=empty_trader(params, traits, assets),
+        past=empty_past(params, traits, assets),
+        purse=purse,
         signals=signals,
         mood=Mood(
             move=np.full(assets, 0.01),
@@ -108,13 +123,15 @@ def new_world(params: SymbaParameters, assets: int, seed: int, fundamental: Fund
             nav_ratio_pct=np.full(rules.days, 100.0),
             year_nav_pct=np.full((years, rules.agents), np.nan),
         ),
+        books=Books(
+            lots=np.zeros((assets, rules.agents), np.int64),
+            price=np.zeros((assets, rules.agents)),
+            size=np.zeros((assets, 2), np.int64),
+            averages=np.repeat(signals.price[:, :1], 2, axis=1),
+        ),
         fills=empty_fills(assets, rules.agents),
         keys=asset_keys(seed, assets),
         world_key=np.array([stream_key(seed, "symba", "world")], np.uint64),
         fundamental=paths.value,
         uncertainty=paths.uncertainty,
-        averages=np.repeat(signals.price[:, :1], 2, axis=1),
-        order_lots=np.zeros((assets, rules.agents), np.int64),
-        order_price=np.zeros((assets, rules.agents)),
-        book_size=np.zeros((assets, 2), np.int64),
     )

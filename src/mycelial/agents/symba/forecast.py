@@ -1,7 +1,8 @@
 """Algorithm F: each agent estimates the value, forecasts the price tau days ahead and learns from the error.
 
-27 states (two volatility states and the mean gap |P - B|), 27 actions (tool, look-back, weight of the forecast). One
-call lives one day of one asset for all agents; see specification sections 4 and 7 in `docs/concepts/symba.md`.
+27 states (two volatility states and the mean gap |P - B|), 27 actions (tool, look-back, weight of the forecast); see
+specification sections 4 and 7 in `docs/concepts/symba.md`. A few hundred agents at a time pass through three stages;
+each stage asks for the memory that the next one will touch, so that agents wait for memory together, not in turn.
 """
 
 from __future__ import annotations
@@ -13,29 +14,35 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mycelial.agents.symba.memory import ERROR_FLOOR, bin_of, put, rank_in, reward_for, smallest_in
-from mycelial.agents.symba.policy import greedy, reinforce, row_of
+from mycelial.agents.symba.policy import greedy, reinforce
 from mycelial.agents.symba.population import (
     ESTIMATE,
     F_ACTION,
+    F_ACTIONS,
     F_REWARD,
     F_STATE,
+    F_STATES,
     FORECAST,
     KEY_CHANCE,
     KEY_ESTIMATE,
+    KEY_JOINT,
     KEY_TIES,
     KNOWN,
-    Minds,
-    Purse,
+    Forecaster,
+    Past,
     Traits,
 )
 from mycelial.agents.symba.rules import FROZEN, NEGATIVITY, POSITIVITY, UNTRAINED, ZERO_INTELLIGENCE, Rules
-from mycelial.agents.symba.signals import Signals
 from mycelial.domain.draws import normal, uniform
+from mycelial.domain.prefetch import prefetch
 
 _NEWS_ERROR = 0.10  # relative error of an estimate that snaps back to the fundamental
+_AHEAD = 8  # agents between asking for memory and using it, within a stage
+_LARGE = 1 << 16  # added to the bin of an error of 5 % or more
+_UNIFORM = np.float32(1.0 / F_ACTIONS)
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def leash_estimate(
     previous: float, value: float, leash: float, volatility: float, news: float, z: float, u: float
 ) -> float:
@@ -50,7 +57,7 @@ def leash_estimate(
     return y
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def weight(rho: float, a2: int) -> float:
     """Return alpha, the weight of the forecast against the agent's own estimate (specification 7.2)."""
     if a2 == 1:
@@ -60,208 +67,249 @@ def weight(rho: float, a2: int) -> float:
     return 2.0 * rho - 1.0 if a2 == 0 else 1.0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def forecast_day(
+@njit(error_model="numpy", no_cfunc_wrapper=True)
+def learns_on(rules: Rules, t: int) -> bool:
+    """Return whether policies change on day t."""
+    return not (rules.minds == UNTRAINED or (rules.minds >= FROZEN and t >= rules.learning_days))
+
+
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def estimate_value(
     rules: Rules,
     traits: Traits,
-    minds: Minds,
-    purse: Purse,
-    signals: Signals,
+    forecaster: Forecaster,
+    past: Past,
+    volatility_states: NDArray[np.uint8],
     keys: NDArray[np.uint64],
-    fundamental: NDArray[np.float64],
-    uncertainty: NDArray[np.float64],
+    value: float,
+    uncertainty: float,
+    before: float,
+    price: float,
     j: int,
     t: int,
-) -> float:
-    """Estimate, forecast and learn for every agent of asset j on day t; return the mean of 100 |B - P| / P.
+    first: int,
+    stop: int,
+    policy_row: NDArray[np.int64],
+) -> None:
+    """Estimate the value, fold in yesterday's gap and find the state of agents first..stop-1 of asset j.
 
-    `fundamental` and `uncertainty` are float64[J, T]; `minds` is changed in place.
+    `before` and `price` are P(t-2) and P(t-1), the closes known yesterday and today. Rows of the policy are written to
+    `policy_row` [stop - first], today's place in the ring of days to `past.slot`; `forecaster` is changed in place.
     """
-    agents = rules.agents
-    price, before = signals.price[j, t], signals.price[j, t - 1]
-    value, spread_of_value = fundamental[j, t], uncertainty[j, t]
-    key_estimate, key_ties, key_chance = keys[j, KEY_ESTIMATE], keys[j, KEY_TIES], keys[j, KEY_CHANCE]
-    learns = not (rules.minds == UNTRAINED or (rules.minds >= FROZEN and t >= rules.learning_days))
-    chance = rules.minds >= ZERO_INTELLIGENCE and t >= rules.learning_days
-    common, own = math.sqrt(rules.signal_common), math.sqrt(1.0 - rules.signal_common)
-    shared = common * normal(key_estimate, np.uint64((t * (agents + 1) + agents) * 4)) if rules.signal else 0.0
-    bias_sum = 0.0
-    # Arrays are taken out of their tuples once: inside the loop each access would count a reference.
-    its_beta = traits.beta
-    its_biased = traits.biased
-    its_error = traits.error
-    its_horizon_of = traits.horizon_of
-    its_leash_volatility = traits.leash_volatility
-    its_news = traits.news
-    its_rho = traits.rho
-    its_tau = traits.tau
-    mind_active_days = minds.active_days
-    mind_deed = minds.deed
-    mind_elastic = minds.elastic
-    mind_error_coarse = minds.error_coarse
-    mind_error_fine = minds.error_fine
-    mind_estimate = minds.estimate
-    mind_f_count = minds.f_count
-    mind_f_policy = minds.f_policy
-    mind_f_row = minds.f_row
-    mind_first_reward = minds.first_reward
-    mind_forecast = minds.forecast
-    mind_gap = minds.gap
-    mind_gap_sum = minds.gap_sum
-    mind_memory_at = minds.memory_at
-    mind_memory_count = minds.memory_count
-    mind_moment = minds.moment
-    mind_moment_at = minds.moment_at
-    mind_recent_errors = minds.recent_errors
-    mind_rows_used = minds.rows_used
-    mind_slot = minds.slot
-    own_bankrupt = purse.bankrupt
-    seen_f_volatility = signals.f_volatility
-    seen_hindsight = signals.hindsight
-    seen_raw = signals.raw
-    for i in range(agents):
-        tau = its_tau[i]
-        # ---- own estimate of value -------------------------------------------------------------------------------
+    key, agents = keys[j, KEY_ESTIMATE], rules.agents
+    tau_of, leash_volatility, news, error = traits.tau, traits.leash_volatility, traits.news, traits.error
+    estimates, elastic, gap, gap_sum = forecaster.estimate, forecaster.elastic, forecaster.gap, forecaster.gap_sum
+    policy, errors = forecaster.policy, forecaster.errors
+    moment, moment_at, slots, active_days = past.moment, past.moment_at, past.slot, past.active_days
+    common, joint = math.sqrt(rules.signal_common), math.sqrt(rules.signal_joint)
+    own, key_joint = math.sqrt(max(0.0, 1.0 - rules.signal_common - rules.signal_joint)), keys[0, KEY_JOINT]
+    shared = common * normal(key, np.uint64((t * (agents + 1) + agents) * 4)) if rules.signal else 0.0
+    for i in range(first, stop):
+        later = min(i + _AHEAD, stop - 1)
+        soon = 3 * moment_at[later] + (t - 1) % (3 * tau_of[later])
+        prefetch(gap, (j, soon))
+        # ---- own estimate ----------------------------------------------------------------------------------------
         draw = np.uint64((t * (agents + 1) + (0 if rules.common_noise else i)) * 4)
-        previous = mind_estimate[j, i]
-        z = normal(key_estimate, draw)
+        previous = estimates[j, i]
+        z = normal(key, draw)
         if rules.signal:
-            estimate = value * math.exp(its_error[j, i] * spread_of_value * (shared + own * z))
+            view = joint * normal(key_joint, np.uint64(t * agents + i)) if joint > 0.0 else 0.0
+            estimate = value * math.exp(error[j, i] * uncertainty * (shared + view + own * z))
         else:
-            volatility = its_leash_volatility[j, i]
-            leash = mind_elastic[j, i] * (1.0 + volatility * normal(key_estimate, draw + np.uint64(1)))
-            mind_elastic[j, i] = leash
-            u = uniform(key_estimate, draw + np.uint64(2))
-            estimate = leash_estimate(previous, value, leash, volatility, its_news[j, i], z, u)
-        mind_estimate[j, i] = estimate
-        # ---- mean gap between price and estimate over 3 tau days ---------------------------------------------------
+            volatility = leash_volatility[j, i]
+            leash = elastic[j, i] * (1.0 + volatility * normal(key, draw + np.uint64(1)))
+            elastic[j, i] = leash
+            u = uniform(key, draw + np.uint64(2))
+            estimate = leash_estimate(previous, value, leash, volatility, news[j, i], z, u)
+        estimates[j, i] = estimate
+        # ---- mean gap between price and estimate over 3 tau days -------------------------------------------------
+        tau = tau_of[i]
         ring = 3 * tau
-        at = 3 * mind_moment_at[i] + (t - 1) % ring
+        at = 3 * moment_at[i] + (t - 1) % ring
         closed_gap = np.float32(100.0 * abs(before - previous) / before)
-        mind_gap_sum[j, i] += float(closed_gap) - float(mind_gap[j, at])
-        mind_gap[j, at] = closed_gap
-        gap_now = 100.0 * abs(price - estimate) / price
-        bias_sum += gap_now
-        if own_bankrupt[i]:
-            if not rules.active_clock:  # a day not lived must not be taken for an older one tau days on (Q23)
-                mind_deed[j, mind_moment_at[i] + t % tau, KNOWN] = 0
-            continue
-        mean_gap = (mind_gap_sum[j, i] + gap_now) / (min(t, ring) + 1)
+        total = gap_sum[j, i] + (float(closed_gap) - float(gap[j, at]))
+        gap_sum[j, i], gap[j, at] = total, closed_gap
+        mean_gap = (total + 100.0 * abs(price - estimate) / price) / (min(t, ring) + 1)
         s2 = 0 if mean_gap < 10.0 else (1 if mean_gap < 30.0 else 2)
-        state = int(seen_f_volatility[j, i]) * 3 + s2
-        # ---- choose a forecast ---------------------------------------------------------------------------------------
-        row = mind_f_row[j, i, state]
-        tie = np.uint64((t * agents + i) * 4)
-        if chance or row == 0:
-            action = int(uniform(key_chance if chance else key_ties, tie) * 27.0)
-        else:
-            action = greedy(mind_f_policy, j, row - 1, key_ties, tie)
+        # ---- where the next stage will look ----------------------------------------------------------------------
+        row = i * F_STATES + int(volatility_states[j, i]) * 3 + s2
+        slot = moment_at[i] + (active_days[j, i] + 1 if rules.active_clock else t) % tau
+        policy_row[i - first], slots[j, i] = row, slot
+        prefetch(policy, (j, row, 0))
+        prefetch(policy, (j, row, 16))
+        prefetch(policy, (j, row, F_ACTIONS - 1))
+        prefetch(moment, (j, slot, 0))
+        prefetch(moment, (j, slot, 4))
+        prefetch(errors, (j, i, 0, 0))
+
+
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def choose_forecast(
+    rules: Rules,
+    traits: Traits,
+    forecaster: Forecaster,
+    past: Past,
+    bankrupt: NDArray[np.bool_],
+    raw: NDArray[np.float64],
+    keys: NDArray[np.uint64],
+    price: float,
+    j: int,
+    t: int,
+    first: int,
+    stop: int,
+    policy_row: NDArray[np.int64],
+    error_bin: NDArray[np.int64],
+    deed_then: NDArray[np.int64],
+    estimate_then: NDArray[np.float64],
+) -> None:
+    """Forecast, remember that, and look up what was forecast tau active days ago.
+
+    Written for the next stage, [stop - first] each: `error_bin`, -1 where nothing is due; `deed_then`, state, action
+    and reward of that day in its lowest three bytes; `estimate_then`, B of that day.
+    """
+    key_ties, key_chance = keys[j, KEY_TIES], keys[j, KEY_CHANCE]
+    chance = rules.minds >= ZERO_INTELLIGENCE and t >= rules.learning_days
+    tau, horizon_of, rho, memory_at = traits.tau, traits.horizon_of, traits.rho, past.memory_at
+    policy, estimates, forecasts = forecaster.policy, forecaster.estimate, forecaster.forecast
+    errors, recent, stored = forecaster.errors, forecaster.recent, forecaster.stored
+    moment, deed, slots, active_days = past.moment, past.deed, past.slot, past.active_days
+    for i in range(first, stop):
+        if bankrupt[i]:
+            if not rules.active_clock:  # a day not lived must not be taken for an older one tau days on (Q23)
+                deed[j, slots[j, i], KNOWN] = 0
+            continue
+        n = i - first
+        row, tie = policy_row[n], np.uint64((t * rules.agents + i) * 4)
+        action = int(uniform(key_chance, tie) * 27.0) if chance else greedy(policy, j, row, F_ACTIONS, key_ties, tie)
         if not rules.learned_weight:
             action = action - action % 3 + 1
-        k = its_horizon_of[i]
-        alpha = weight(its_rho[i], action % 3)
-        forecast = alpha * seen_raw[j, k, action // 9 * 3 + action // 3 % 3] + (1.0 - alpha) * estimate
-        mind_forecast[j, i] = forecast
-        # ---- remember today, look back tau days -------------------------------------------------------------------
-        active = mind_active_days[j, i] + 1 if rules.active_clock else t
-        mind_active_days[j, i] = active
-        slot = mind_moment_at[i] + active % tau
-        mind_slot[j, i] = slot
-        due = active > tau and mind_deed[j, slot, KNOWN] == 1
-        then_state, then_action = int(mind_deed[j, slot, F_STATE]), int(mind_deed[j, slot, F_ACTION])
-        then_reward, then_estimate = int(mind_deed[j, slot, F_REWARD]) - 8, mind_moment[j, slot, ESTIMATE]
-        reward = 0
-        if due:
-            error = max(100.0 * abs(price - mind_moment[j, slot, FORECAST]) / price, 0.001)
-            start, stored = mind_memory_at[i], mind_memory_count[j, i, 0]
-            cap = mind_memory_at[i + 1] - start
-            reward, stored = _error_reward(
-                mind_error_fine,
-                mind_error_coarse,
-                mind_recent_errors,
-                j,
-                i,
-                start,
-                cap,
-                stored,
-                rules.largest,
-                error,
+        alpha, estimate = weight(rho[i], action % 3), estimates[j, i]
+        tool = action // 9 * 3 + action // 3 % 3
+        forecast = alpha * raw[j, horizon_of[i], tool] + (1.0 - alpha) * estimate
+        forecasts[j, i] = forecast
+        active = active_days[j, i] + 1 if rules.active_clock else t
+        active_days[j, i] = active
+        slot = slots[j, i]
+        state_then = int(deed[j, slot, F_STATE])
+        deed_then[n] = state_then | int(deed[j, slot, F_ACTION]) << 8 | int(deed[j, slot, F_REWARD]) << 16
+        estimate_then[n] = moment[j, slot, ESTIMATE]
+        error_bin[n] = -1
+        if active > tau[i] and deed[j, slot, KNOWN] == 1:
+            error = max(100.0 * abs(price - moment[j, slot, FORECAST]) / price, 0.001)
+            where = bin_of(error, ERROR_FLOOR)
+            error_bin[n] = where if error < 5.0 else where + _LARGE
+            prefetch(errors, (j, i, 1 + (where >> 5), 0))
+            row_then = i * F_STATES + state_then
+            prefetch(policy, (j, row_then, 0))
+            prefetch(policy, (j, row_then, 16))
+            prefetch(policy, (j, row_then, F_ACTIONS - 1))
+            if not rules.largest:
+                cap = memory_at[i + 1] - memory_at[i]
+                oldest = memory_at[i] + stored[j, i] % cap
+                prefetch(recent, (j, oldest))
+        moment[j, slot, FORECAST], moment[j, slot, ESTIMATE] = forecast, estimate
+        deed[j, slot, F_STATE], deed[j, slot, F_ACTION] = row - i * F_STATES, action
+
+
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def learn_forecasting(
+    rules: Rules,
+    traits: Traits,
+    forecaster: Forecaster,
+    past: Past,
+    bankrupt: NDArray[np.bool_],
+    hindsight: NDArray[np.float64],
+    price: float,
+    j: int,
+    t: int,
+    first: int,
+    stop: int,
+    error_bin: NDArray[np.int64],
+    deed_then: NDArray[np.int64],
+    estimate_then: NDArray[np.float64],
+) -> None:
+    """Rank the errors now known, reward the actions of tau days ago and move their policies."""
+    learns = learns_on(rules, t)
+    tau_of, horizon_of, rho, biased, beta = traits.tau, traits.horizon_of, traits.rho, traits.biased, traits.beta
+    policy, visits, stored = forecaster.policy, forecaster.visits, forecaster.stored
+    errors, recent = forecaster.errors, forecaster.recent
+    deed, slots, active_days, memory_at = past.deed, past.slot, past.active_days, past.memory_at
+    first_reward = past.first_reward
+    for i in range(first, stop):
+        if bankrupt[i]:
+            continue
+        n, slot, tau = i - first, slots[j, i], tau_of[i]
+        where, reward = error_bin[n], 0
+        if where >= 0:
+            start = memory_at[i]
+            reward, stored[j, i] = error_reward(
+                errors, recent, j, i, start, memory_at[i + 1] - start, stored[j, i], rules.largest, where
             )
-            mind_memory_count[j, i, 0] = stored
-            if its_biased[i] and rules.bias == POSITIVITY:
+            if biased[i] and rules.bias == POSITIVITY:
                 reward += 1
-            elif its_biased[i] and rules.bias == NEGATIVITY:
+            elif biased[i] and rules.bias == NEGATIVITY:
                 reward -= 1
-        mind_moment[j, slot, FORECAST], mind_moment[j, slot, ESTIMATE] = forecast, estimate
-        mind_deed[j, slot, F_STATE], mind_deed[j, slot, F_ACTION], mind_deed[j, slot, F_REWARD] = (
-            state,
-            action,
-            reward + 8,
-        )
-        if not due or not learns:
+        deed[j, slot, F_REWARD] = reward + 8
+        if where < 0 or not learns:
             continue
         if rules.delayed_reward:
+            active = active_days[j, i]
             if active == tau + 1:
-                mind_first_reward[j, i, 0] = reward
-            reward = then_reward if active > 2 * tau + 1 else int(mind_first_reward[j, i, 0])
+                first_reward[j, i, 0] = reward
+            reward = (deed_then[n] >> 16) - 8 if active > 2 * tau + 1 else int(first_reward[j, i, 0])
+        row, action = i * F_STATES + (deed_then[n] & 255), deed_then[n] >> 8 & 255
         off_policy = t % (2 + tau // rules.days_month) == 0
         best = -1
         if off_policy:
-            best = _best_in_hindsight(seen_hindsight, j, k, its_rho[i], then_estimate, price)
-        learn_row = row_of(mind_f_row, j, i, then_state, mind_rows_used, 0)
-        if learn_row < 0:
-            learn_row = ~learn_row
-            for a in range(27):
-                mind_f_policy[j, learn_row, a] = np.float32(1.0 / 27.0)
-        kappa, kappa_best = its_beta[i], its_beta[i]
+            best = best_in_hindsight(hindsight, j, horizon_of[i], rho[i], estimate_then[n], price)
+        if policy[j, row, 0] == np.float32(0.0):
+            for a in range(F_ACTIONS):
+                policy[j, row, a] = _UNIFORM
+        kappa, kappa_best = beta[i], beta[i]
         if rules.counted_step:
-            mind_f_count[j, learn_row, then_action] += 1
+            visits[j, row, action] += 1
             if off_policy:
-                mind_f_count[j, learn_row, best] += 1
-                kappa_best /= mind_f_count[j, learn_row, best]
-            kappa /= mind_f_count[j, learn_row, then_action]
+                visits[j, row, best] += 1
+                kappa_best /= visits[j, row, best]
+            kappa /= visits[j, row, action]
         if reward != 0:
-            reinforce(mind_f_policy, j, learn_row, then_action, reward, kappa)
+            reinforce(policy, j, row, F_ACTIONS, action, reward, kappa)
         if off_policy:
-            reinforce(mind_f_policy, j, learn_row, best, 4, kappa_best)
-    return bias_sum / agents
+            reinforce(policy, j, row, F_ACTIONS, best, 4, kappa_best)
 
 
-@njit(error_model="numpy")
-def _error_reward(
-    fine: NDArray[np.int16],
-    coarse: NDArray[np.int16],
-    ring: NDArray[np.int16],
+@njit(error_model="numpy", no_cfunc_wrapper=True)
+def error_reward(
+    errors: NDArray[np.int16],
+    recent: NDArray[np.int16],
     j: int,
     i: int,
     start: int,
     cap: int,
     stored: int,
     largest: bool,
-    error: float,
+    where: int,
 ) -> tuple[int, int]:
     """Rank a forecast error among those remembered and remember it; return its reward and the new count."""
-    where = bin_of(error, ERROR_FLOOR)
-    reward = reward_for(rank_in(fine, coarse, j, i, where) / min(stored, cap), False)
-    if stored == 1 or (error < 5.0 and reward < 0):
+    small, where = where < _LARGE, where & (_LARGE - 1)
+    reward = reward_for(rank_in(errors, j, i, where) / min(stored, cap), False)
+    if stored == 1 or (small and reward < 0):
         reward = 1
-    put(fine, coarse, j, i, where, 1)
+    put(errors, j, i, where, 1)
     if largest:
         if stored < cap:
             return reward, stored + 1
-        put(fine, coarse, j, i, smallest_in(fine, coarse, j, i), -1)
+        put(errors, j, i, smallest_in(errors, j, i), -1)
         return reward, stored
     at = start + stored % cap
     if stored >= cap:
-        put(fine, coarse, j, i, int(ring[j, at]), -1)
-    ring[j, at] = where
+        put(errors, j, i, int(recent[j, at]), -1)
+    recent[j, at] = where
     return reward, stored + 1
 
 
-@njit(error_model="numpy")
-def _best_in_hindsight(
-    hindsight: NDArray[np.float64], j: int, k: int, rho: float, estimate: float, price: float
-) -> int:
+@njit(error_model="numpy", no_cfunc_wrapper=True)
+def best_in_hindsight(hindsight: NDArray[np.float64], j: int, k: int, rho: float, estimate: float, price: float) -> int:
     """Return the action whose forecast of tau days ago would have been nearest to today's price."""
     best, least = 0, np.inf
     for tool in range(9):
@@ -272,3 +320,12 @@ def _best_in_hindsight(
             if miss <= least:
                 least, best = miss, tool * 3 + a2
     return best
+
+
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def mean_bias_pct(estimate: NDArray[np.float64], price: float, j: int) -> float:
+    """Return the mean of 100 |B - P| / P over the agents of asset j."""
+    total, agents = 0.0, estimate.shape[1]
+    for i in range(agents):
+        total += 100.0 * abs(price - estimate[j, i]) / price
+    return total / agents

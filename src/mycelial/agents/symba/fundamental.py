@@ -101,8 +101,8 @@ def _crises(p: SymbaParameters, rng: np.random.Generator) -> tuple[NDArray[np.fl
 def _stochastic_volatility(p: SymbaParameters, assets: int, seed: int) -> Fundamental:
     """Draw assets that share a market factor with crises and have own volatility, jumps and slow drift.
 
-    Per day: df = sigma e^(h - v^2) (n + J - E[J]) + b M + m + drift, M = s e^(y + c - w^2) n; the volatility states x (own)
-    and y (market) are AR(1), c decays after a crisis, own jumps echo in e, and h = x + (y + c) / 2 + e.
+    Per day: df = sigma e^(h - v^2) (n + J - E[J]) + b M + m + drift, M = s e^(y + c - w^2) n; the volatility states x
+    (own) and y (market) are AR(1), c decays after a crisis, own jumps echo in e, and h = x + (y + c) / 2 + e.
     """
     days, rho = p.days, p.volatility_persistence
     market = generator(seed, "fundamental", "market")

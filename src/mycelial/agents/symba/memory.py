@@ -3,12 +3,12 @@
 Ranks are all that is ever asked for, so a memory stores logarithmic codes, not numbers.
 
 * `Histogram` memories (forecast errors, expected moves: one value a day) count values in 512 bins, 32 to an octave, so
-  bins are 2.2 % wide; 16 sums, one per octave, make a rank two short fixed loops, whatever the memory's size.
+  bins are 2.2 % wide; 16 sums, one per octave, make a rank two short loops over two cache lines, whatever its size.
 * `Series` memories (volatilities and volumes, which all agents of a horizon share, and profits) are plain int16 codes
   0.1 % apart; a rank is one pass of comparisons, several codes an instruction.
 
-What is forgotten is the oldest value, or, as in the authors' simulator, the smallest one (Q2). The simulator breaks ties
-by storing values a hair above themselves; here equal codes count half in histograms and as not smaller in series.
+What is forgotten is the oldest value, or, as in the authors' simulator, the smallest one (Q2). The simulator breaks
+ties by storing values a hair above themselves; here equal codes count half in histograms and as not smaller in series.
 """
 
 from __future__ import annotations
@@ -19,84 +19,87 @@ from numpy.typing import NDArray
 
 OCTAVES, STEPS = 16, 32
 BINS = OCTAVES * STEPS
+LINES = 1 + OCTAVES  # of one histogram: sums by octave, then the bins of each octave; a line is 64 bytes
 ERROR_FLOOR, MARGIN_FLOOR = -7, -9  # exponents of 2, in per cent: histograms start there and span 16 octaves
 
 _HIGHEST = 32766
-_SERIES_FLOOR = np.int32((127 - 12) << 10)  # series codes start at 2^-12
+_COUNTABLE = 16384  # codes counted before an int16 could overflow
+_SERIES_FLOOR = (127 - 12) << 10  # series codes start at 2^-12
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def code(x: float) -> np.int16:
     """Return a monotone int16 code of x for series: 0 below 2^-12 in magnitude, resolution 0.1 % up to 2^20."""
-    magnitude = (np.float32(abs(x)).view(np.int32) >> np.int32(13)) - _SERIES_FLOOR
+    magnitude = int(np.float32(abs(x)).view(np.int32) >> np.int32(13)) - _SERIES_FLOOR
     if magnitude < 0:
         return np.int16(0)
     magnitude = min(magnitude, _HIGHEST) + 1
     return np.int16(magnitude) if x >= 0 else np.int16(-magnitude)
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def bin_of(magnitude: float, floor: int) -> int:
     """Return the histogram bin of a magnitude whose lowest octave starts at 2^floor."""
     at = int(np.float32(magnitude).view(np.int32) >> np.int32(18)) - ((127 + floor) << 5)
     return min(max(at, 0), BINS - 1)
 
 
-@njit(error_model="numpy")
-def rank_in(fine: NDArray[np.int16], coarse: NDArray[np.int16], j: int, row: int, where: int) -> float:
+@njit(error_model="numpy", no_cfunc_wrapper=True)
+def rank_in(histogram: NDArray[np.int16], j: int, row: int, where: int) -> float:
     """Return how many values of a histogram are below bin `where`, those in it counted half."""
     # Unsigned indices need no test for negative ones, and whole arrays with indices no reference count.
     octave, step = np.uint64(where >> 5), np.uint64(where & 31)
     below = 0
     for k in range(octave):
-        below += coarse[j, row, k]
-    base = octave << np.uint64(5)
-    for k in range(base, base + step):
-        below += fine[j, row, k]
-    return below + 0.5 * fine[j, row, base + step]
+        below += histogram[j, row, 0, k]
+    line = octave + np.uint64(1)
+    for k in range(step):
+        below += histogram[j, row, line, k]
+    return below + 0.5 * histogram[j, row, line, step]
 
 
-@njit(inline="always", error_model="numpy")
-def put(fine: NDArray[np.int16], coarse: NDArray[np.int16], j: int, row: int, where: int, change: int) -> None:
+@njit(error_model="numpy", no_cfunc_wrapper=True)
+def put(histogram: NDArray[np.int16], j: int, row: int, where: int, change: int) -> None:
     """Add (1) or remove (-1) a value of bin `where`."""
-    fine[j, row, where] += change
-    coarse[j, row, where >> 5] += change
+    histogram[j, row, 1 + (where >> 5), where & 31] += change
+    histogram[j, row, 0, where >> 5] += change
 
 
-@njit(error_model="numpy")
-def smallest_in(fine: NDArray[np.int16], coarse: NDArray[np.int16], j: int, row: int) -> int:
+@njit(error_model="numpy", no_cfunc_wrapper=True)
+def smallest_in(histogram: NDArray[np.int16], j: int, row: int) -> int:
     """Return the lowest bin that holds a value; the histogram is not empty."""
-    octave = 0
-    while coarse[j, row, octave] == 0:
+    octave, step = 0, 0
+    while histogram[j, row, 0, octave] == 0:
         octave += 1
-    where = octave << 5
-    while fine[j, row, where] == 0:
-        where += 1
-    return where
+    while histogram[j, row, 1 + octave, step] == 0:
+        step += 1
+    return (octave << 5) + step
 
 
-@njit(error_model="numpy")
-def largest_in(fine: NDArray[np.int16], coarse: NDArray[np.int16], j: int, row: int) -> int:
+@njit(error_model="numpy", no_cfunc_wrapper=True)
+def largest_in(histogram: NDArray[np.int16], j: int, row: int) -> int:
     """Return the highest bin that holds a value; the histogram is not empty."""
-    octave = OCTAVES - 1
-    while coarse[j, row, octave] == 0:
+    octave, step = OCTAVES - 1, STEPS - 1
+    while histogram[j, row, 0, octave] == 0:
         octave -= 1
-    where = (octave << 5) + STEPS - 1
-    while fine[j, row, where] == 0:
-        where -= 1
-    return where
+    while histogram[j, row, 1 + octave, step] == 0:
+        step -= 1
+    return (octave << 5) + step
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def count_below(codes: NDArray[np.int16], j: int, start: int, stop: int, x: np.int16) -> int:
     """Return how many of codes[j, start:stop] are smaller than x."""
-    total = np.int32(0)
-    for k in range(np.uint64(start), np.uint64(stop)):
-        total = np.int32(total + np.int32(codes[j, k] < x))
+    total = 0
+    for piece in range(start, stop, _COUNTABLE):
+        below = np.int16(0)  # as narrow as the codes, so that one instruction counts many of them
+        for k in range(np.uint64(piece), np.uint64(min(piece + _COUNTABLE, stop))):
+            below = np.int16(below + np.int16(codes[j, k] < x))
+        total += int(below)
     return total
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def push_heap(codes: NDArray[np.int16], j: int, start: int, size: int, cap: int, x: np.int16) -> int:
     """Insert x into the min-heap codes[j, start:start + size]; beyond `cap` drop the smallest. Return the new size."""
     if size < cap:
@@ -126,7 +129,7 @@ def push_heap(codes: NDArray[np.int16], j: int, start: int, size: int, cap: int,
     return size
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def reward_for(percentile: float, large_is_good: bool) -> int:
     """Return the reward +4, +2, +1, -1, -2, -4 of a percentile; small is good unless `large_is_good`."""
     if percentile < 0.05:

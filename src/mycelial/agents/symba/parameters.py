@@ -125,6 +125,7 @@ class SymbaParameters:
     estimate: str = switch("leash", ("leash", "signal"), "B follows the leash rule, or is F with a daily error")
     signal_error: float = dial(1.5, 0.0, 20.0, "error of B in units of F's current volatility, x U(.5, 1.5)")
     signal_common: float = dial(0.0, 0.0, 1.0, "share of that error common to all agents of an asset")
+    signal_joint: float = dial(0.0, 0.0, 1.0, "share of that error an agent makes in all assets alike: its view of the market")
     quoting: float = dial(0.0, 0.0, 1.0, "phi: 0 quotes min/max(P, H), 1 quotes H")
     gesture_unit: str = switch("spread", ("spread", "volatility"), "gestures shift by g x W, or by g x s x P")
     gesture_volatility: float = dial(0.15, 0.0, 5.0, "factor of the latter")
@@ -140,6 +141,8 @@ class SymbaParameters:
     attention_persistence: float = dial(0.7, 0.0, 0.9999, "AR(1) of exogenous attention")
     attention_sd: float = dial(0.6, 0.0, 3.0, "its sd")
     attention_market: float = dial(0.0, 0.0, 1.0, "share of attention (news and moves) common to all assets")
+    market_view: float = dial(0.0, 0.0, 1.0, "weight of the market index, against the asset's own price, in forecasts")
+    joint_waking: bool = flag(False, "an agent wakes for all assets by one draw, instead of one for each")
     turnover: float = dial(0.0, 0.0, 1.0, "probability a day that an agent is replaced; policies are kept")
     reentry: float = dial(0.0, 0.0, 1.0, "probability a day that a bankrupt agent returns")
 
@@ -187,7 +190,7 @@ class SymbaParameters:
 
 def _coerce(field: dataclasses.Field[Any], value: Any) -> Any:
     """Turn text or a JSON number into the field's type, or say what was expected."""
-    kind = type(field.default)
+    kind: Any = type(field.default)
     name = f"population.symba.{field.name}"
     if kind is bool:
         if isinstance(value, bool):

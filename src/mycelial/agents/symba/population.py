@@ -7,24 +7,28 @@ untouched capacity costs address space, not memory.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mycelial.agents.symba.memory import BINS, OCTAVES
+from mycelial.agents.symba.memory import LINES, STEPS
 from mycelial.agents.symba.parameters import SymbaParameters
 from mycelial.domain.seeds import generator, stream_key
 
 F_STATES, F_ACTIONS = 27, 27
 T_STATES, T_ACTIONS = 108, 9
-STREAMS = ("estimate", "ties", "book", "awake", "chance", "activity", "turnover")
-KEY_ESTIMATE, KEY_TIES, KEY_BOOK, KEY_AWAKE, KEY_CHANCE, KEY_ACTIVITY, KEY_TURNOVER = range(len(STREAMS))
+STREAMS = ("estimate", "ties", "book", "awake", "chance", "activity", "turnover", "joint")
+KEY_ESTIMATE, KEY_TIES, KEY_BOOK, KEY_AWAKE, KEY_CHANCE, KEY_ACTIVITY, KEY_TURNOVER, KEY_JOINT = range(len(STREAMS))
 
-# One remembered day of one agent and asset, read again tau active days later: four numbers ...
+# One remembered day of one agent and asset, read again tau active days later, fills 40 bytes: four numbers ...
 FORECAST, ESTIMATE, PRICE, LOTS = range(4)  # H(t); B(t); x, limit or fill price; q, signed lots (whole numbers)
 # ... and eight bytes. Rewards are stored + 8; GREEN: filter V let an order through, so tau days later is an exit time.
-F_STATE, F_ACTION, F_REWARD, T_STATE, T_ACTION, T_REWARD, GREEN, KNOWN = range(8)
+F_STATE, F_ACTION, F_REWARD, T_STATE, T_ACTION, T_REWARD, GREEN, KNOWN = range(32, 40)
+
+# A policy row of algorithm T fills 96 bytes: nine probabilities, nine values Q_T, and nine counts of 16 bits.
+T_VALUE, T_COUNT, T_ROW_FLOATS = 9, 36, 24  # columns: of float32, of uint16, width in float32
 
 
 class Traits(NamedTuple):
@@ -51,47 +55,54 @@ class Traits(NamedTuple):
     lots0: NDArray[np.int64]  # [J, I] initial holdings, lots
 
 
-class Minds(NamedTuple):
-    """What agents know, per asset and agent; every array is changed in place.
+class Past(NamedTuple):
+    """What agents remember of single days, and where; every array is changed in place."""
+
+    moment: NDArray[np.float64]  # [J, sum of tau, 5] ring of remembered days
+    deed: NDArray[np.uint8]  # [J, sum of tau, 40] the same memory, seen as bytes
+    moment_at: NDArray[np.int64]  # [I + 1] first moment of each agent
+    slot: NDArray[np.int64]  # [J, I] today's moment
+    active_days: NDArray[np.int64]  # [J, I] days on which the agent was not bankrupt
+    first_reward: NDArray[np.int8]  # [J, I, 2] F and T reward at t = tau + 1
+    memory_at: NDArray[np.int64]  # [I + 1] first place of each agent in the memories of e, m and G
+
+
+class Forecaster(NamedTuple):
+    """What algorithm F knows, per asset and agent; every array is changed in place."""
+
+    estimate: NDArray[np.float64]  # [J, I] B(t)
+    elastic: NDArray[np.float64]  # [J, I] lambda(t)
+    forecast: NDArray[np.float64]  # [J, I] H(t)
+    gap: NDArray[np.float32]  # [J, sum of 3 tau] ring of 100 |P - B| / P
+    gap_sum: NDArray[np.float64]  # [J, I]
+    policy: NDArray[np.float32]  # [J, 27 I, 27] row 27 i + state: probabilities; all 0 until learnt about: uniform
+    visits: NDArray[np.uint16]  # [J, 27 I or 1, 27] visits, where the step depends on them
+    errors: NDArray[np.int16]  # [J, I, 17, 32] histogram of forecast errors e
+    recent: NDArray[np.int16]  # [J, sum of caps] ring of bins, where the oldest value is forgotten
+    stored: NDArray[np.int32]  # [J, I] values of e remembered (ever, where the oldest is forgotten)
+
+
+class Trader(NamedTuple):
+    """What algorithm T knows, per asset and agent; every array is changed in place.
 
     Policy rows exist only for states that were learnt about: `row` maps (asset, agent, state) to a row + 1 of the pool,
     0 meaning the uniform policy.
     """
 
-    estimate: NDArray[np.float64]  # [J, I] B(t)
-    elastic: NDArray[np.float64]  # [J, I] lambda(t)
-    forecast: NDArray[np.float64]  # [J, I] H(t)
-    ask: NDArray[np.float64]  # [J, I] own ask of the last active day, after its gesture (Q8)
     clock: NDArray[np.int32]  # [J, I] days since the last green light
-    active_days: NDArray[np.int64]  # [J, I] days on which the agent was not bankrupt
-    first_reward: NDArray[np.int8]  # [J, I, 2] F and T reward at t = tau + 1
-    f_row: NDArray[np.int32]  # [J, I, 27]
-    t_row: NDArray[np.int32]  # [J, I, 108]
-    f_policy: NDArray[np.float32]  # [J, rows, 27]
-    f_count: NDArray[np.uint16]  # [J, rows, 27]
-    t_policy: NDArray[np.float32]  # [J, rows, 9]
-    t_value: NDArray[np.float32]  # [J, rows, 9] Q_T
-    t_count: NDArray[np.uint16]  # [J, rows, 9]
-    rows_used: NDArray[np.int64]  # [J, 2]
+    row: NDArray[np.int32]  # [J, I, 108]
+    policy: NDArray[np.float32]  # [J, rows, 24] probabilities, then Q_T
+    visits: NDArray[np.uint16]  # [J, rows, 48] the same memory, seen as counts
+    rows_used: NDArray[np.int64]  # [J]
     best: NDArray[np.float32]  # [J, I, 108] max_a Q_T
-    ranked: NDArray[np.float32]  # [J, I, 108] its non-zero values when the filter's clock started, else +inf
-    ranked_count: NDArray[np.int32]  # [J, I]
-    moment: NDArray[np.float64]  # [J, sum of tau, 4] ring of remembered days
-    deed: NDArray[np.uint8]  # [J, sum of tau, 8]
-    moment_at: NDArray[np.int64]  # [I + 1] first moment of each agent
-    slot: NDArray[np.int64]  # [J, I] today's moment
-    gap: NDArray[np.float32]  # [J, sum of 3 tau] ring of 100 |P - B| / P
-    gap_sum: NDArray[np.float64]  # [J, I]
-    error_fine: NDArray[np.int16]  # [J, I, 512] histogram of forecast errors e ...
-    error_coarse: NDArray[np.int16]  # [J, I, 16] ... and its sums by octave
-    margin_fine: NDArray[np.int16]  # [J, 2 I, 512] histograms of |m|, rows 2 i for m < 0, 2 i + 1 for m >= 0
-    margin_coarse: NDArray[np.int16]  # [J, 2 I, 16]
+    ranked: NDArray[np.float32]  # [J, I, 108] its non-zero values when the filter's clock started
+    ranked_count: NDArray[np.int32]  # [J, I] how many they are
+    margins: NDArray[np.int16]  # [J, 2 I, 17, 32] histograms of |m|, rows 2 i for m < 0, 2 i + 1 for m >= 0
     margin_size: NDArray[np.int32]  # [J, 2 I] values in them
-    recent_errors: NDArray[np.int16]  # [J, sum of caps] ring of bins, where the oldest value is forgotten
-    recent_margins: NDArray[np.int16]  # [J, sum of caps] ring of bins + 1, signed
+    recent: NDArray[np.int16]  # [J, sum of caps] ring of bins + 1, signed
+    stored: NDArray[np.int32]  # [J, I] values of m seen
     profits: NDArray[np.int16]  # [J, sum of caps] codes of G, a ring or a min-heap
-    memory_at: NDArray[np.int64]  # [I + 1] first place of each agent in the three
-    memory_count: NDArray[np.int32]  # [J, I, 3] values stored of e, m, G (ever, where the oldest is forgotten)
+    profit_count: NDArray[np.int32]  # [J, I] values of G remembered (ever, where the oldest is forgotten)
 
 
 class Purse(NamedTuple):
@@ -103,6 +114,7 @@ class Purse(NamedTuple):
     nav0: NDArray[np.float64]  # [I] NAV at the last yardstick
     cash_reference: NDArray[np.float64]  # [I] C_ref
     stake_reference: NDArray[np.float64]  # [J, I] X_ref
+    ask: NDArray[np.float64]  # [J, I] own ask of the last active day, after its gesture (Q8)
 
 
 def snap_back_probability(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -162,62 +174,85 @@ def draw_traits(params: SymbaParameters, assets: int, seed: int) -> Traits:
     )
 
 
-def empty_minds(params: SymbaParameters, traits: Traits, assets: int) -> Minds:
-    """Allocate what agents know: nothing yet."""
-    count, j = params.agents, assets
+def _offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where each of several stretches starts when they follow one another, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+def _zeros_on_lines(shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[Any]:
+    """Return zeros that start on a cache line (64 bytes), untouched until used."""
+    size = math.prod(shape) * np.dtype(kind).itemsize
+    room = np.zeros(size + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    return room[start : start + size].view(kind).reshape(shape)
+
+
+def _memory_caps(params: SymbaParameters, traits: Traits) -> NDArray[np.int64]:
+    """Return how many values each agent's memories may hold."""
     extra = 0 if params.memory_rule == "latest" else traits.tau + 1
-    cap = np.minimum(traits.span + extra, params.days + 1)  # values a memory may hold
+    return np.minimum(traits.span + extra, params.days + 1)
 
-    def offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
-    moment_at, memory_at = offsets(traits.tau), offsets(cap)
-    ring = int(memory_at[-1]) if params.memory_rule == "latest" else 1
-    error_fine, error_coarse = np.zeros((j, count, BINS), np.int16), np.zeros((j, count, OCTAVES), np.int16)
-    margin_fine, margin_coarse = np.zeros((j, 2 * count, BINS), np.int16), np.zeros((j, 2 * count, OCTAVES), np.int16)
-    margin_size = np.zeros((j, 2 * count), np.int32)
-    stored = np.zeros((j, count, 3), np.int32)
-    stored[:, :, [0, 2]] = 1  # the memories of e and of G start as [0] ...
-    error_fine[:, :, 0], error_coarse[:, :, 0] = 1, 1
-    if params.memory_rule == "largest":  # ... and in the authors' simulator both of m
-        margin_fine[..., 0], margin_coarse[..., 0], margin_size[:] = 1, 1, 1
-    f_rows, t_rows = count * F_STATES, count * T_STATES
-    counted = f_rows if params.counted_step else 1
-    return Minds(
+def empty_past(params: SymbaParameters, traits: Traits, assets: int) -> Past:
+    """Allocate the days agents remember: none yet."""
+    moment_at = _offsets(traits.tau)
+    moment = np.zeros((assets, int(moment_at[-1]), 5))
+    return Past(
+        moment=moment,
+        deed=moment.view(np.uint8),
+        moment_at=moment_at,
+        slot=np.zeros((assets, params.agents), np.int64),
+        active_days=np.zeros((assets, params.agents), np.int64),
+        first_reward=np.zeros((assets, params.agents, 2), np.int8),
+        memory_at=_offsets(_memory_caps(params, traits)),
+    )
+
+
+def empty_forecaster(params: SymbaParameters, traits: Traits, assets: int) -> Forecaster:
+    """Allocate what algorithm F knows: nothing yet, but that the memory of e starts as [0]."""
+    j, count = assets, params.agents
+    errors = _zeros_on_lines((j, count, LINES, STEPS), np.int16)
+    errors[:, :, :2, 0] = 1
+    remembered = int(_memory_caps(params, traits).sum()) if params.memory_rule == "latest" else 1
+    return Forecaster(
         estimate=np.zeros((j, count)),
         elastic=traits.leash.copy(),
         forecast=np.zeros((j, count)),
-        ask=np.zeros((j, count)),
+        gap=np.zeros((j, 3 * int(traits.tau.sum())), np.float32),
+        gap_sum=np.zeros((j, count)),
+        policy=_zeros_on_lines((j, count * F_STATES, F_ACTIONS), np.float32),
+        visits=np.zeros((j, count * F_STATES if params.counted_step else 1, F_ACTIONS), np.uint16),
+        errors=errors,
+        recent=np.zeros((j, remembered), np.int16),
+        stored=np.ones((j, count), np.int32),
+    )
+
+
+def empty_trader(params: SymbaParameters, traits: Traits, assets: int) -> Trader:
+    """Allocate what algorithm T knows: nothing yet, but that the memory of G starts as [0]."""
+    j, count = assets, params.agents
+    latest = params.memory_rule == "latest"
+    margins = _zeros_on_lines((j, 2 * count, LINES, STEPS), np.int16)
+    margin_size = np.zeros((j, 2 * count), np.int32)
+    if not latest:  # in the authors' simulator both memories of m start as [0] too
+        margins[:, :, :2, 0], margin_size[:] = 1, 1
+    capacity = int(_memory_caps(params, traits).sum())
+    policy = _zeros_on_lines((j, count * T_STATES, T_ROW_FLOATS), np.float32)
+    return Trader(
         clock=np.zeros((j, count), np.int32),
-        active_days=np.zeros((j, count), np.int64),
-        first_reward=np.zeros((j, count, 2), np.int8),
-        f_row=np.zeros((j, count, F_STATES), np.int32),
-        t_row=np.zeros((j, count, T_STATES), np.int32),
-        f_policy=np.zeros((j, f_rows, F_ACTIONS), np.float32),
-        f_count=np.zeros((j, counted, F_ACTIONS), np.uint16),
-        t_policy=np.zeros((j, t_rows, T_ACTIONS), np.float32),
-        t_value=np.zeros((j, t_rows, T_ACTIONS), np.float32),
-        t_count=np.zeros((j, t_rows, T_ACTIONS), np.uint16),
-        rows_used=np.zeros((j, 2), np.int64),
+        row=np.zeros((j, count, T_STATES), np.int32),
+        policy=policy,
+        visits=policy.view(np.uint16),
+        rows_used=np.zeros(j, np.int64),
         best=np.zeros((j, count, T_STATES), np.float32),
         ranked=np.zeros((j, count, T_STATES), np.float32),
         ranked_count=np.zeros((j, count), np.int32),
-        moment=np.zeros((j, int(moment_at[-1]), 4)),
-        deed=np.zeros((j, int(moment_at[-1]), 8), np.uint8),
-        moment_at=moment_at,
-        slot=np.zeros((j, count), np.int64),
-        gap=np.zeros((j, 3 * int(moment_at[-1])), np.float32),
-        gap_sum=np.zeros((j, count)),
-        error_fine=error_fine,
-        error_coarse=error_coarse,
-        margin_fine=margin_fine,
-        margin_coarse=margin_coarse,
+        margins=margins,
         margin_size=margin_size,
-        recent_errors=np.zeros((j, ring), np.int16),
-        recent_margins=np.zeros((j, ring), np.int16),
-        profits=np.zeros((j, int(memory_at[-1])), np.int16),
-        memory_at=memory_at,
-        memory_count=stored,
+        recent=np.zeros((j, capacity if latest else 1), np.int16),
+        stored=np.zeros((j, count), np.int32),
+        profits=np.zeros((j, capacity), np.int16),
+        profit_count=np.ones((j, count), np.int32),
     )
 
 
@@ -231,6 +266,7 @@ def opening_purse(traits: Traits, cash_factor: float = 1.0) -> Purse:
         nav0=np.ones(count),
         cash_reference=np.zeros(count),
         stake_reference=np.zeros((assets, count)),
+        ask=np.zeros((assets, count)),
     )
 
 

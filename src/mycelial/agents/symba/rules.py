@@ -58,6 +58,7 @@ class Rules(NamedTuple):
     bias: int
     signal: bool
     signal_common: float
+    signal_joint: float
     quoting: float
     volatility_gesture: bool
     gesture_volatility: float
@@ -72,6 +73,8 @@ class Rules(NamedTuple):
     attention_persistence: float
     attention_sd: float
     attention_market: float
+    market_view: float
+    joint_waking: bool
     turnover: float
     reentry: float
 
@@ -95,4 +98,4 @@ def rules_of(p: SymbaParameters, assets: int) -> Rules:
         "price_rule": PRICE_RULES.index(p.price_rule),
         "fractional": p.sizing == "fraction",
     }
-    return Rules(*(named[name] if name in named else getattr(p, name) for name in Rules._fields))
+    return Rules._make(named[name] if name in named else getattr(p, name) for name in Rules._fields)

@@ -9,6 +9,7 @@ During day t the last close stands for P(t): `price[j, t]` holds P(t-1) until th
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,10 @@ class Signals(NamedTuple):
     t_volume: NDArray[np.uint8]  # [J, I] s4 of algorithm T
     raw: NDArray[np.float64]  # [J, K, 9] forecasts P^ for (a0, a1)
     hindsight: NDArray[np.float64]  # [J, K, 9] the same as of t - tau
+    index: NDArray[np.float64]  # [T] equally weighted index of all assets, 1 on day 0
+    index_sum: NDArray[np.float64]  # [T + 1] sum of the index before day t
+    index_raw: NDArray[np.float64]  # [K, 9] raw forecasts of the index, relative to its last close
+    index_hindsight: NDArray[np.float64]  # [K, 9] the same as of t - tau
 
 
 def empty_signals(rules: Rules, horizons: int) -> Signals:
@@ -59,10 +64,14 @@ def empty_signals(rules: Rules, horizons: int) -> Signals:
         t_volume=np.zeros((j, i), np.uint8),
         raw=np.zeros((j, k, 9)),
         hindsight=np.zeros((j, k, 9)),
+        index=np.ones(t),
+        index_sum=np.concatenate([[0.0, 1.0], np.zeros(t - 1)]),
+        index_raw=np.ones((k, 9)),
+        index_hindsight=np.ones((k, 9)),
     )
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def set_price(
     price: NDArray[np.float64],
     price_sum: NDArray[np.float64],
@@ -78,24 +87,48 @@ def set_price(
     square_sum[j, t + 1] = square_sum[j, t] + excess * excess
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
+def update_index(signals: Signals, rules: Rules, traits: Traits, t: int) -> None:
+    """Extend the market index by yesterday's closes and project it as agents project prices, for every horizon."""
+    total = 0.0
+    for j in range(rules.assets):
+        total += math.log(signals.price[j, t - 1] / signals.price[j, 0])
+    signals.index[t - 1] = math.exp(total / rules.assets)
+    signals.index_sum[t] = signals.index_sum[t - 1] + signals.index[t - 1]
+    last = signals.index[t - 1]
+    for k in range(traits.horizon.size):
+        tau = traits.horizon[k]
+        _projections(signals.index_sum, rules.true_half_mean, tau, t, last, signals.index_raw[k])
+        for tool in range(9):
+            signals.index_raw[k, tool] /= last
+        if t > tau and t % (2 + tau // rules.days_month) == 0:
+            then = signals.index[t - tau - 1]
+            _projections(
+                signals.index_sum, rules.true_half_mean, tau, t - tau, then, signals.index_hindsight[k]
+            )
+            for tool in range(9):
+                signals.index_hindsight[k, tool] /= then
+
+
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _deviation(price: NDArray[np.float64], start: int, stop: int, mean: float) -> float:
     """Return the mean absolute deviation of price[start:stop]; four sums at once, so it vectorises exactly."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    k = start
-    while k + 4 <= stop:
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    k, end = np.uint64(start), np.uint64(stop)
+    while k + four <= end:
         a += abs(price[k] - mean)
-        b += abs(price[k + 1] - mean)
-        c += abs(price[k + 2] - mean)
-        d += abs(price[k + 3] - mean)
-        k += 4
-    while k < stop:
+        b += abs(price[k + one] - mean)
+        c += abs(price[k + two] - mean)
+        d += abs(price[k + three] - mean)
+        k += four
+    while k < end:
         a += abs(price[k] - mean)
-        k += 1
+        k += one
     return ((a + b) + (c + d)) / (stop - start)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _dispersion(
     price: NDArray[np.float64],
     price_sum: NDArray[np.float64],
@@ -118,17 +151,17 @@ def _dispersion(
     return max(variance, 1e-12)
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _by_quartiles(percentile: float) -> int:
     return 0 if percentile < 0.25 else (2 if percentile >= 0.75 else 1)
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _by_thirds(percentile: float) -> int:
     return 0 if percentile < 0.33 else (1 if percentile < 0.67 else 2)
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _of_largest(below: int, stored: int, cap: int) -> float:
     """Return the percentile among the `cap` largest of `stored` values, `below` of which are smaller."""
     if stored == 0:
@@ -137,7 +170,7 @@ def _of_largest(below: int, stored: int, cap: int) -> float:
     return max(0, below - (stored - kept)) / kept
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def update_signals(signals: Signals, rules: Rules, traits: Traits, j: int, t: int) -> None:
     """Work out the public tables of day t for asset j and store today's volatilities in their series."""
     price, price_sum, square_sum = signals.price[j], signals.price_sum[j], signals.square_sum[j]
@@ -153,47 +186,54 @@ def update_signals(signals: Signals, rules: Rules, traits: Traits, j: int, t: in
         rules.largest,
         signals.t_volume[j],
     )
-    for k in range(traits.horizon.size):
-        tau = traits.horizon[k]
-        first, stop = traits.block[k], traits.block[k + 1]
+    horizon, block, span_of, raws, hindsight = traits.horizon, traits.block, traits.span, signals.raw, signals.hindsight
+    long_code, short_code = signals.long_code, signals.short_code
+    f_volatility, t_volatility = signals.f_volatility, signals.t_volatility
+    for k in range(horizon.size):
+        tau = horizon[k]
+        first, stop = block[k], block[k + 1]
         long = _dispersion(price, price_sum, square_sum, rules.state_rule, max(0, t - 3 * tau), t + 1)
         short = _dispersion(price, price_sum, square_sum, rules.state_rule, max(0, t - tau - 1), t + 1)
         if rules.state_rule == DEVIATION:
             today_0, today_1 = code(short / long), code(long / (3 * tau))
         else:
             today_0, today_1 = code(long), code(short)
-        line = j * traits.horizon.size + k
+        line = j * horizon.size + k
         stored = t - 1  # the first value is stored on day 1
         below_0, below_1, reached = 0, 0, 0
         if rules.largest:
-            below_0 = count_below(signals.long_code, line, 1, t, today_0)
-            below_1 = count_below(signals.short_code, line, 1, t, today_1)
+            below_0 = count_below(long_code, line, 1, t, today_0)
+            below_1 = count_below(short_code, line, 1, t, today_1)
         for i in range(first, stop):
             if rules.largest:
-                cap = tau + traits.span[i]
+                cap = tau + span_of[i]
                 p0, p1 = _of_largest(below_0, stored, cap), _of_largest(below_1, stored, cap)
             else:
-                span = min(traits.span[i], stored)  # spans ascend within a block
+                span = min(span_of[i], stored)  # spans ascend within a block
                 if span > reached:
-                    below_0 += count_below(signals.long_code, line, t - span, t - reached, today_0)
-                    below_1 += count_below(signals.short_code, line, t - span, t - reached, today_1)
+                    below_0 += count_below(long_code, line, t - span, t - reached, today_0)
+                    below_1 += count_below(short_code, line, t - span, t - reached, today_1)
                     reached = span
                 p0, p1 = (below_0 / span, below_1 / span) if span > 0 else (0.5, 0.5)
             s0, s1 = (_by_quartiles(p0), _by_quartiles(p1)) if t > 3 else (1, 1)
-            signals.f_volatility[j, i] = 3 * s0 + s1
+            f_volatility[j, i] = 3 * s0 + s1
             long_term = p1 if rules.state_rule == DEVIATION else p0
-            signals.t_volatility[j, i] = _by_thirds(long_term) if t > 1 else 1
-        signals.long_code[line, t], signals.short_code[line, t] = today_0, today_1
-        raw = signals.raw[j, k]
+            t_volatility[j, i] = _by_thirds(long_term) if t > 1 else 1
+        long_code[line, t], short_code[line, t] = today_0, today_1
+        raw = raws[j, k]
         _projections(price_sum, rules.true_half_mean, tau, t, price[t], raw)
         for a1 in range(3):
             if t < (1 + a1) * tau:
                 raw[a1], raw[3 + a1], raw[6 + a1] = overall, overall, overall
         if t > tau and t % (2 + tau // rules.days_month) == 0:
-            _projections(price_sum, rules.true_half_mean, tau, t - tau, price[t - tau - 1], signals.hindsight[j, k])
+            _projections(price_sum, rules.true_half_mean, tau, t - tau, price[t - tau - 1], hindsight[j, k])
+            if rules.market_view > 0.0:
+                _blend(hindsight[j, k], rules.market_view, price[t - tau - 1], signals.index_hindsight[k])
+        if rules.market_view > 0.0:
+            _blend(raw, rules.market_view, price[t], signals.index_raw[k])
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _projections(
     total: NDArray[np.float64], true_half_mean: bool, tau: int, t: int, last: float, out: NDArray[np.float64]
 ) -> None:
@@ -213,7 +253,14 @@ def _projections(
         out[6 + a1] = max(last + (recent - early), _FLOOR)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cfunc_wrapper=True)
+def _blend(raw: NDArray[np.float64], share: float, last: float, market: NDArray[np.float64]) -> None:
+    """Mix forecasts [9] of an asset with those of the market, in place."""
+    for tool in range(9):
+        raw[tool] = (1.0 - share) * raw[tool] + share * max(last * market[tool], _FLOOR)
+
+
+@njit(error_model="numpy", no_cfunc_wrapper=True)
 def _volume_states(
     yesterday: float,
     series: NDArray[np.int16],

@@ -1,0 +1,1 @@
+"""Measured speed, each figure beside a named peer; run `python -m benchmarks`."""

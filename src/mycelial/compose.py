@@ -1,0 +1,183 @@
+"""From a configuration to things that run, and from runs to what is kept of them. Here adapters are chosen."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mycelial.config.loading import to_toml
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mycelial.config import Config
+    from mycelial.facts.panel import Panel
+    from mycelial.simulation.campaign import Campaign
+    from mycelial.simulation.curves import LearningCurves
+
+Progress = Callable[[int, int], None]  # (days done, days in all)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a recorded campaign took and gave."""
+
+    directory: Path
+    manifest: dict[str, Any]
+    peak_rss_mb: float
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One asset of one run: days, its price and its fundamental value, each float64[n]."""
+
+    name: str
+    day: NDArray[np.float64]
+    price: NDArray[np.float64]
+    fundamental: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class MarketRun:
+    """What a report shows of a run."""
+
+    panel: Panel
+    sample: Sample
+    curves: LearningCurves
+    minds: str
+
+
+def campaign_of(config: Config) -> Campaign:
+    """Return what the configuration asks to simulate."""
+    from mycelial.simulation.campaign import Campaign
+
+    return Campaign(
+        params=config.population.symba.parameters(),
+        assets=config.simulation.assets,
+        runs=config.simulation.runs,
+        seed=config.seed,
+        threads=config.simulation.threads or os.cpu_count() or 1,
+    )
+
+
+def record(
+    config: Config,
+    directory: Path,
+    *,
+    now: Callable[[], str],
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Recorded:
+    """Simulate what the configuration says and write it to a run directory.
+
+    Parameters
+    ----------
+    now : gives the time as text, for the manifest.
+    overwrite : replace a run that is there.
+    progress : told (0, days) once kernels are compiled, then days done.
+
+    Raises
+    ------
+    ConfigError
+        If the directory is taken.
+    StorageError
+        If the disk refuses; nothing is left behind.
+    """
+    from mycelial import __version__
+    from mycelial.adapters.runs import new_run
+    from mycelial.simulation.campaign import compile_kernels, fingerprint_of, simulate
+
+    campaign = campaign_of(config)
+    started = now()
+    fingerprints: list[str] = []
+    agent_steps = 0
+    with new_run(directory, overwrite=overwrite) as writer:
+        compile_kernels(campaign)
+        if progress is not None:
+            progress(0, campaign.days)
+        cpu_before = time.process_time()
+        for world in simulate(campaign, progress):
+            writer.add(world)
+            fingerprints.append(world.fingerprint)
+            agent_steps += world.agent_steps
+        if progress is not None:
+            progress(campaign.days, campaign.days)
+        manifest = {
+            "name": directory.name,
+            "preset": config.population.symba.preset,
+            "seed": campaign.seed,
+            "assets": campaign.assets,
+            "runs": campaign.runs,
+            "days": campaign.params.days,
+            "learning_days": campaign.params.learning_days,
+            "fingerprint": fingerprint_of(fingerprints),
+            "run_fingerprints": fingerprints,
+            "run_seeds": [campaign.run_seed(run) for run in range(campaign.runs)],
+            "agent_steps": agent_steps,
+            "cpu_seconds": round(time.process_time() - cpu_before, 3),
+            "started": started,
+            "finished": now(),
+            "mycelial": __version__,
+            "params": campaign.params.to_dict(),
+        }
+        writer.finish(manifest, lock_of(config))
+    return Recorded(directory, manifest, _peak_rss_mb())
+
+
+def lock_of(config: Config) -> str:
+    """Return the complete configuration as TOML; it reruns what was run, whatever presets become."""
+    flat = config.flat() | {"simulation.threads": 0}
+    return to_toml(flat, comment="Complete: `mycelial sim run -c config.lock.toml --out …` gives the same run again.")
+
+
+def panel(path: Path, set_name: str | None = None, quote: str | None = None) -> Panel:
+    """Load a run, a candle file or a catalogue as a panel."""
+    from mycelial.adapters.data.panels import load_panel
+
+    return load_panel(Path(path), set_name, quote)
+
+
+def manifest(directory: Path) -> dict[str, Any]:
+    """Return the manifest of a complete run."""
+    from mycelial.adapters.runs import read_run
+
+    return read_run(directory).manifest
+
+
+def manifests(root: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Return (directory, manifest) of the complete runs under `root`, oldest first."""
+    from mycelial.adapters.runs import find_runs
+
+    return [(found.directory, found.manifest) for found in find_runs(root)]
+
+
+def market_run(directory: Path) -> MarketRun:
+    """Return what a report needs of a run: its panel, a price sample, and its learning curves."""
+    from mycelial.adapters.runs import read_learning, read_run, read_sample
+    from mycelial.simulation.curves import learning_curves
+
+    params = read_run(directory).manifest["params"]
+    day, price, fundamental = read_sample(directory)
+    return MarketRun(
+        panel=panel(directory),
+        sample=Sample("asset 0 of run 0", day, price, fundamental),
+        curves=learning_curves(
+            read_learning(directory), params["days"], params["learning_days"], params["days_accounting"]
+        ),
+        minds=params["minds"],
+    )
+
+
+def _peak_rss_mb() -> float:
+    try:
+        import resource
+    except ImportError:  # Windows has no such figure
+        return float("nan")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1024.0**2 if sys.platform == "darwin" else 1024.0), 1)
