@@ -34,6 +34,7 @@ from mycelial.agents.symba.population import (
 )
 from mycelial.agents.symba.rules import FROZEN, NEGATIVITY, POSITIVITY, UNTRAINED, ZERO_INTELLIGENCE, Rules
 from mycelial.domain.draws import normal, uniform
+from mycelial.domain.lanes import largest_of
 from mycelial.domain.prefetch import prefetch
 
 _NEWS_ERROR = 0.10  # relative error of an estimate that snaps back to the fundamental
@@ -180,7 +181,10 @@ def choose_forecast(
             continue
         n = i - first
         row, tie = policy_row[n], np.uint64((t * rules.agents + i) * 4)
-        action = int(uniform(key_chance, tie) * 27.0) if chance else greedy(policy, j, row, F_ACTIONS, key_ties, tie)
+        if chance:
+            action = int(uniform(key_chance, tie) * 27.0)
+        else:
+            action = greedy(largest_of(policy, (j, row, 0), F_ACTIONS), key_ties, tie)
         if not rules.learned_weight:
             action = action - action % 3 + 1
         alpha, estimate = weight(rho[i], action % 3), estimates[j, i]

@@ -62,6 +62,7 @@ from mycelial.agents.symba.rules import (
     Rules,
 )
 from mycelial.domain.draws import uniform
+from mycelial.domain.lanes import largest_of
 from mycelial.domain.prefetch import prefetch
 
 SELL, HOLD, BUY = 0, 1, 2
@@ -231,7 +232,7 @@ def decide(
         if random_mind or row[n] < 0:
             action = int(uniform(key_chance if random_mind else key_ties, draw + np.uint64(1)) * 9.0)
         else:
-            action = greedy(policy, j, row[n], T_ACTIONS, key_ties, draw + np.uint64(1))
+            action = greedy(largest_of(policy, (j, row[n], 0), T_ACTIONS), key_ties, draw + np.uint64(1))
         if biased[i] and uniform(key_chance, draw + np.uint64(2)) < bias_chance[i]:
             action = _biased_action(rules.bias, action, s)
         follows = herding and rules.herd_leader != NOISE and i < rules.herd and i != leader
