@@ -77,6 +77,27 @@ def _emit_largest(typing_context: Any, table: Any, index: Any, size: Any) -> Any
     return types.uint64(table, index, size), build
 
 
+def _emit_scale(typing_context: Any, table: Any, index: Any, size: Any, factor: Any, extra: Any, least: Any) -> Any:
+    if not isinstance(size, types.IntegerLiteral):
+        return None
+    count = int(size.literal_value)
+    lanes = 1 << (count.bit_length() - 1)
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        address = _address(context, builder, signature, args)
+        factors, extras, floor = (_repeat(builder, value, lanes) for value in args[3:])
+        changed = []
+        for start in (0, count - lanes):  # read both before either is written: they overlap
+            place = builder.gep(address, [ir.Constant(_I64, start)])
+            value = builder.fadd(builder.fmul(_load(builder, place, lanes), factors), extras)
+            changed.append((place, builder.select(builder.fcmp_ordered(">", value, floor), value, floor)))
+        for place, value in changed:
+            builder.store(value, builder.bitcast(place, value.type.as_pointer()), align=2)
+        return context.get_dummy_value()
+
+    return types.void(table, index, size, types.float32, types.float32, types.float32), build
+
+
 def _emit_filled(typing_context: Any, table: Any, index: Any, size: Any) -> Any:
     if not isinstance(size, types.IntegerLiteral):
         return None
@@ -135,10 +156,20 @@ def _plain_mask(flags: Any) -> np.uint64:
     return np.uint64(sum(1 << k for k, flag in enumerate(flags) if flag))
 
 
+def _plain_scale(table: Any, index: Any, size: int, factor: Any, extra: Any, least: Any) -> None:
+    stretch = _stretch(table, index, size)
+    stretch[:] = np.maximum(stretch * factor + extra, least)
+
+
 largest_of: Any = _kernel(
     _emit_largest,
     lambda table, index, size: _plain_mask(_stretch(table, index, size) == _stretch(table, index, size).max()),
     "Return which of `size` float32 from `index` on equal the largest, as bits; `size` is a constant below 64.",
+)
+scale: Any = _kernel(
+    _emit_scale,
+    _plain_scale,
+    "Replace each of `size` float32 x from `index` on by max(x * factor + extra, least); `size` is a constant.",
 )
 filled: Any = _kernel(
     _emit_filled,

@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mycelial.agents.symba.memory import ERROR_FLOOR, bin_of, put, rank_in, reward_for, smallest_in
-from mycelial.agents.symba.policy import greedy, reinforce
+from mycelial.agents.symba.policy import greedy, reinforcing
 from mycelial.agents.symba.population import (
     ESTIMATE,
     F_ACTION,
@@ -41,6 +41,7 @@ _NEWS_ERROR = 0.10  # relative error of an estimate that snaps back to the funda
 _AHEAD = 8  # agents between asking for memory and using it, within a stage
 _LARGE = 1 << 16  # added to the bin of an error of 5 % or more
 _UNIFORM = np.float32(1.0 / F_ACTIONS)
+_reinforce = reinforcing(F_ACTIONS)
 
 
 @njit(error_model="numpy", no_cfunc_wrapper=True)
@@ -281,9 +282,9 @@ def learn_forecasting(
                 kappa_best /= visits[j, row, best]
             kappa /= visits[j, row, action]
         if reward != 0:
-            reinforce(policy, j, row, F_ACTIONS, action, reward, kappa)
+            _reinforce(policy, j, row, action, reward, kappa)
         if off_policy:
-            reinforce(policy, j, row, F_ACTIONS, best, 4, kappa_best)
+            _reinforce(policy, j, row, best, 4, kappa_best)
 
 
 @njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)

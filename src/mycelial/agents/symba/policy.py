@@ -6,15 +6,18 @@ and the freed mass goes to the chosen action (r > 0) or in equal parts to all th
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from mycelial.domain.draws import uniform
-from mycelial.domain.lanes import bits_set, lowest
+from mycelial.domain.lanes import bits_set, lowest, scale
 
 # Below this a probability is as good as zero; it keeps float32 out of its slow denormal range.
 _LEAST = np.float32(1e-30)
+_ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 
 
 @njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
@@ -27,21 +30,23 @@ def greedy(best: np.uint64, key: np.uint64, counter: np.uint64) -> int:
     return int(lowest(best))
 
 
-@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
-def reinforce(policy: NDArray[np.float32], j: int, row: int, size: int, action: int, reward: int, kappa: float) -> None:
-    """Move the first `size` entries of a row towards (reward > 0) or away from `action`, |reward| steps of kappa."""
-    actions = np.uint64(size)
-    keep = 1.0
-    for _ in range(abs(reward)):
-        keep *= 1.0 - kappa
-    c = np.float32(keep)
-    chosen = policy[j, row, action]
-    if reward > 0:
-        for a in range(actions):
-            policy[j, row, a] = max(policy[j, row, a] * c, _LEAST)
-        policy[j, row, action] = np.float32(1.0) - (np.float32(1.0) - chosen) * c
-    else:
-        share = np.float32((1.0 - keep) / (size - 1))
-        for a in range(actions):
-            policy[j, row, a] = policy[j, row, a] * c + share
-        policy[j, row, action] = max(chosen * c, _LEAST)
+def reinforcing(size: int) -> Any:
+    """Return the kernel `reinforce` for rows of `size` actions."""
+
+    @njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
+    def reinforce(policy: NDArray[np.float32], j: int, row: int, action: int, reward: int, kappa: float) -> None:
+        """Move a row towards (reward > 0) or away from `action`, |reward| steps of kappa."""
+        keep = 1.0
+        for _ in range(abs(reward)):
+            keep *= 1.0 - kappa
+        c = np.float32(keep)
+        chosen = policy[j, row, action]
+        if reward > 0:
+            scale(policy, (j, row, 0), size, c, _ZERO, _LEAST)
+            policy[j, row, action] = _ONE - (_ONE - chosen) * c
+        else:
+            share = np.float32((1.0 - keep) / (size - 1))
+            scale(policy, (j, row, 0), size, c, share, _ZERO)
+            policy[j, row, action] = max(chosen * c, _LEAST)
+
+    return reinforce

@@ -26,7 +26,7 @@ from mycelial.agents.symba.memory import (
     reward_for,
     smallest_in,
 )
-from mycelial.agents.symba.policy import greedy, reinforce
+from mycelial.agents.symba.policy import greedy, reinforcing
 from mycelial.agents.symba.population import (
     GREEN,
     KEY_AWAKE,
@@ -70,6 +70,7 @@ EAGERLY, NEUTRALLY, TOUGHLY = 0, 1, 2
 _AHEAD = 8  # agents between asking for memory and using it, within a stage
 _MAX_LOTS = 2.0**52  # whole numbers stay exact in float64 up to here
 _UNIFORM = np.float32(1.0 / T_ACTIONS)
+_reinforce = reinforcing(T_ACTIONS)
 
 
 @njit(error_model="numpy", no_cfunc_wrapper=True)
@@ -446,10 +447,10 @@ def learn_trading(
         best_value[j, i, then_state] = top
         if exit_day and reward != 0:
             kappa = beta[i] / visits[j, row, T_COUNT + then_action] if rules.counted_step else beta[i]
-            reinforce(policy, j, row, T_ACTIONS, then_action, reward, kappa)
+            _reinforce(policy, j, row, then_action, reward, kappa)
         if off_policy:
             kappa = beta[i] / visits[j, row, T_COUNT + best] if rules.counted_step else beta[i]
-            reinforce(policy, j, row, T_ACTIONS, best, 4, kappa)
+            _reinforce(policy, j, row, best, 4, kappa)
 
 
 @njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
