@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mycelial.adapters.studies import StudyFolder
     from mycelial.config import Config
     from mycelial.facts.panel import Panel
     from mycelial.simulation.campaign import Campaign
@@ -147,6 +148,13 @@ def panel(path: Path, set_name: str | None = None, quote: str | None = None) -> 
     from mycelial.adapters.data.panels import load_panel
 
     return load_panel(Path(path), set_name, quote)
+
+
+def study_folder(folder: Path) -> StudyFolder:
+    """Return the files of the calibration in a folder."""
+    from mycelial.adapters.studies import StudyFolder
+
+    return StudyFolder(folder)
 
 
 def manifest(directory: Path) -> dict[str, Any]:
