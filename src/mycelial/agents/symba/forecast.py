@@ -34,6 +34,7 @@ from mycelial.agents.symba.population import (
 )
 from mycelial.agents.symba.rules import FROZEN, NEGATIVITY, POSITIVITY, UNTRAINED, ZERO_INTELLIGENCE, Rules
 from mycelial.domain.draws import normal, uniform
+from mycelial.domain.lanes import largest_of
 from mycelial.domain.prefetch import prefetch
 
 _NEWS_ERROR = 0.10  # relative error of an estimate that snaps back to the fundamental
@@ -180,7 +181,10 @@ def choose_forecast(
             continue
         n = i - first
         row, tie = policy_row[n], np.uint64((t * rules.agents + i) * 4)
-        action = int(uniform(key_chance, tie) * 27.0) if chance else greedy(policy, j, row, F_ACTIONS, key_ties, tie)
+        if chance:
+            action = int(uniform(key_chance, tie) * 27.0)
+        else:
+            action = greedy(largest_of(policy, (j, row, 0), F_ACTIONS), key_ties, tie)
         if not rules.learned_weight:
             action = action - action % 3 + 1
         alpha, estimate = weight(rho[i], action % 3), estimates[j, i]
@@ -239,6 +243,10 @@ def learn_forecasting(
         if bankrupt[i]:
             continue
         n, slot, tau = i - first, slots[j, i], tau_of[i]
+        if not rules.largest:
+            later = min(i + _AHEAD, stop - 1)
+            oldest = memory_at[later] + stored[j, later] % (memory_at[later + 1] - memory_at[later])
+            prefetch(errors, (j, later, 1 + (recent[j, oldest] >> 5), 0))
         where, reward = error_bin[n], 0
         if where >= 0:
             start = memory_at[i]
@@ -278,7 +286,7 @@ def learn_forecasting(
             reinforce(policy, j, row, F_ACTIONS, best, 4, kappa_best)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
 def error_reward(
     errors: NDArray[np.int16],
     recent: NDArray[np.int16],
@@ -308,7 +316,7 @@ def error_reward(
     return reward, stored + 1
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
 def best_in_hindsight(hindsight: NDArray[np.float64], j: int, k: int, rho: float, estimate: float, price: float) -> int:
     """Return the action whose forecast of tau days ago would have been nearest to today's price."""
     best, least = 0, np.inf

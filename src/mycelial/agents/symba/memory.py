@@ -17,6 +17,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from mycelial.domain.lanes import filled, highest, lowest, sum_before
+
 OCTAVES, STEPS = 16, 32
 BINS = OCTAVES * STEPS
 LINES = 1 + OCTAVES  # of one histogram: sums by octave, then the bins of each octave; a line is 64 bytes
@@ -47,15 +49,10 @@ def bin_of(magnitude: float, floor: int) -> int:
 @njit(error_model="numpy", no_cfunc_wrapper=True)
 def rank_in(histogram: NDArray[np.int16], j: int, row: int, where: int) -> float:
     """Return how many values of a histogram are below bin `where`, those in it counted half."""
-    # Unsigned indices need no test for negative ones, and whole arrays with indices no reference count.
-    octave, step = np.uint64(where >> 5), np.uint64(where & 31)
-    below = 0
-    for k in range(octave):
-        below += histogram[j, row, 0, k]
-    line = octave + np.uint64(1)
-    for k in range(step):
-        below += histogram[j, row, line, k]
-    return below + 0.5 * histogram[j, row, line, step]
+    octave, step = where >> 5, where & 31
+    below = sum_before(histogram, (j, row, 0, 0), OCTAVES, octave)
+    below += sum_before(histogram, (j, row, 1 + octave, 0), STEPS, step)
+    return below + 0.5 * histogram[j, row, 1 + octave, step]
 
 
 @njit(error_model="numpy", no_cfunc_wrapper=True)
@@ -68,23 +65,15 @@ def put(histogram: NDArray[np.int16], j: int, row: int, where: int, change: int)
 @njit(error_model="numpy", no_cfunc_wrapper=True)
 def smallest_in(histogram: NDArray[np.int16], j: int, row: int) -> int:
     """Return the lowest bin that holds a value; the histogram is not empty."""
-    octave, step = 0, 0
-    while histogram[j, row, 0, octave] == 0:
-        octave += 1
-    while histogram[j, row, 1 + octave, step] == 0:
-        step += 1
-    return (octave << 5) + step
+    octave = lowest(filled(histogram, (j, row, 0, 0), OCTAVES))
+    return (octave << 5) + lowest(filled(histogram, (j, row, 1 + octave, 0), STEPS))
 
 
 @njit(error_model="numpy", no_cfunc_wrapper=True)
 def largest_in(histogram: NDArray[np.int16], j: int, row: int) -> int:
     """Return the highest bin that holds a value; the histogram is not empty."""
-    octave, step = OCTAVES - 1, STEPS - 1
-    while histogram[j, row, 0, octave] == 0:
-        octave -= 1
-    while histogram[j, row, 1 + octave, step] == 0:
-        step -= 1
-    return (octave << 5) + step
+    octave = highest(filled(histogram, (j, row, 0, 0), OCTAVES))
+    return (octave << 5) + highest(filled(histogram, (j, row, 1 + octave, 0), STEPS))
 
 
 @njit(error_model="numpy", no_cfunc_wrapper=True)

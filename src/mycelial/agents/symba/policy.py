@@ -11,32 +11,20 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mycelial.domain.draws import uniform
+from mycelial.domain.lanes import bits_set, lowest
 
 # Below this a probability is as good as zero; it keeps float32 out of its slow denormal range.
 _LEAST = np.float32(1e-30)
 
 
-@njit(fastmath={"nnan", "nsz"}, forceinline=True)
-def greedy(policy: NDArray[np.float32], j: int, row: int, size: int, key: np.uint64, counter: np.uint64) -> np.int64:
-    """Return the most probable of the first `size` actions of a row, ties broken uniformly."""
-    actions = np.uint64(size)
-    top = policy[j, row, 0]
-    for a in range(actions):
-        top = max(top, policy[j, row, a])
-    ties, choice = np.int32(0), np.int32(0)
-    for a in range(actions):
-        best = policy[j, row, a] == top
-        ties = np.int32(ties + np.int32(best))
-        choice = max(choice, np.int32(a) if best else np.int32(0))
-    if ties == 1:
-        return np.int64(choice)
-    pick = int(uniform(key, counter) * ties)
-    for a in range(actions):
-        if policy[j, row, a] == top:
-            if pick == 0:
-                return np.int64(a)
-            pick -= 1
-    return np.int64(choice)
+@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
+def greedy(best: np.uint64, key: np.uint64, counter: np.uint64) -> int:
+    """Return one of the most probable actions, given as bits by `largest_of`; ties are broken uniformly."""
+    ties = bits_set(best)
+    if ties > 1:
+        for _ in range(int(uniform(key, counter) * ties)):
+            best &= best - np.uint64(1)
+    return int(lowest(best))
 
 
 @njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)

@@ -62,10 +62,12 @@ from mycelial.agents.symba.rules import (
     Rules,
 )
 from mycelial.domain.draws import uniform
+from mycelial.domain.lanes import largest_of
 from mycelial.domain.prefetch import prefetch
 
 SELL, HOLD, BUY = 0, 1, 2
 EAGERLY, NEUTRALLY, TOUGHLY = 0, 1, 2
+_AHEAD = 8  # agents between asking for memory and using it, within a stage
 _MAX_LOTS = 2.0**52  # whole numbers stay exact in float64 up to here
 _UNIFORM = np.float32(1.0 / T_ACTIONS)
 
@@ -133,6 +135,13 @@ def perceive(
         if bankrupt[i]:
             continue
         start = memory_at[i]
+        if not rules.largest:
+            later = min(i + _AHEAD, stop - 1)
+            oldest = memory_at[later] + stored[j, later] % (memory_at[later + 1] - memory_at[later])
+            signed_bin = int(recent[j, oldest])
+            leaving = max(abs(signed_bin) - 1, 0)
+            prefetch(margins, (j, 2 * later + int(signed_bin > 0), 1 + (leaving >> 5), 0))
+            prefetch(margins, (j, 2 * later + int(signed_bin > 0), 0, 0))
         s0 = _expected_move(
             margins,
             size,
@@ -183,6 +192,7 @@ def recall(
         row[i - first] = now
         now, then = max(now, 0), max(then, 0)
         prefetch(policy, (j, now, 0))
+        prefetch(policy, (j, now, T_ACTIONS - 1))
         prefetch(policy, (j, then, 0))
         prefetch(policy, (j, then, 16))
         if deed[j, slots[j, i], GREEN] == 1:
@@ -231,7 +241,7 @@ def decide(
         if random_mind or row[n] < 0:
             action = int(uniform(key_chance if random_mind else key_ties, draw + np.uint64(1)) * 9.0)
         else:
-            action = greedy(policy, j, row[n], T_ACTIONS, key_ties, draw + np.uint64(1))
+            action = greedy(largest_of(policy, (j, row[n], 0), T_ACTIONS), key_ties, draw + np.uint64(1))
         if biased[i] and uniform(key_chance, draw + np.uint64(2)) < bias_chance[i]:
             action = _biased_action(rules.bias, action, s)
         follows = herding and rules.herd_leader != NOISE and i < rules.herd and i != leader
@@ -442,7 +452,7 @@ def learn_trading(
             reinforce(policy, j, row, T_ACTIONS, best, 4, kappa)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
 def _expected_move(
     margins: NDArray[np.int16],
     size: NDArray[np.int32],
@@ -485,7 +495,7 @@ def _expected_move(
     return s0
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
 def _start_filter(best: NDArray[np.float32], ranked: NDArray[np.float32], j: int, i: int) -> int:
     """Freeze the non-zero state values the filter V compares with; return how many there are."""
     count = 0
@@ -496,7 +506,7 @@ def _start_filter(best: NDArray[np.float32], ranked: NDArray[np.float32], j: int
     return count
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
 def _values_at_most(ranked: NDArray[np.float32], j: int, i: int, known: int, value: np.float32) -> int:
     total = np.int32(0)
     for s in range(np.uint64(known)):
@@ -504,7 +514,7 @@ def _values_at_most(ranked: NDArray[np.float32], j: int, i: int, known: int, val
     return int(total)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
 def _rank_profit(
     profits: NDArray[np.int16], j: int, start: int, cap: int, stored: int, largest: bool, profit: float
 ) -> tuple[int, int]:
@@ -519,7 +529,7 @@ def _rank_profit(
     return reward, stored + 1
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
 def _average(
     policy: NDArray[np.float32], visits: NDArray[np.uint16], j: int, row: int, action: int, profit: float
 ) -> None:
