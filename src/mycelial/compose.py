@@ -16,12 +16,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mycelial.adapters.studies import StudyFolder
     from mycelial.config import Config
     from mycelial.facts.panel import Panel
     from mycelial.simulation.campaign import Campaign
     from mycelial.simulation.curves import LearningCurves
 
 Progress = Callable[[int, int], None]  # (days done, days in all)
+
+# What the command line shows of a run, as `record` writes it.
+MANIFEST_FIELDS = (
+    *("preset", "seed", "assets", "runs", "days", "learning_days", "params", "fingerprint"),
+    *("agent_steps", "cpu_seconds", "started", "finished", "mycelial"),
+)
 
 
 @dataclass(frozen=True)
@@ -143,26 +150,33 @@ def panel(path: Path, set_name: str | None = None, quote: str | None = None) -> 
     return load_panel(Path(path), set_name, quote)
 
 
+def study_folder(folder: Path) -> StudyFolder:
+    """Return the files of the calibration in a folder."""
+    from mycelial.adapters.studies import StudyFolder
+
+    return StudyFolder(folder)
+
+
 def manifest(directory: Path) -> dict[str, Any]:
     """Return the manifest of a complete run."""
     from mycelial.adapters.runs import read_run
 
-    return read_run(directory).manifest
+    return read_run(directory, fields=MANIFEST_FIELDS).manifest
 
 
 def manifests(root: Path) -> list[tuple[Path, dict[str, Any]]]:
     """Return (directory, manifest) of the complete runs under `root`, oldest first."""
     from mycelial.adapters.runs import find_runs
 
-    return [(found.directory, found.manifest) for found in find_runs(root)]
+    return [(found.directory, found.manifest) for found in find_runs(root, fields=MANIFEST_FIELDS)]
 
 
 def market_run(directory: Path) -> MarketRun:
     """Return what a report needs of a run: its panel, a price sample, and its learning curves."""
-    from mycelial.adapters.runs import read_learning, read_run, read_sample
+    from mycelial.adapters.runs import read_learning, read_sample
     from mycelial.simulation.curves import learning_curves
 
-    params = read_run(directory).manifest["params"]
+    params = manifest(directory)["params"]
     day, price, fundamental = read_sample(directory)
     return MarketRun(
         panel=panel(directory),

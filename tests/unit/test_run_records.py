@@ -179,3 +179,56 @@ def test_a_world_without_learning_phase_has_an_empty_learning_file(tmp_path: Pat
 
     assert pq.read_table(tmp_path / "run" / "learning.parquet").num_rows == 0
     assert load_panel(tmp_path / "run").n_days == DAYS
+
+
+def test_curves_and_samples_that_cannot_be_right_are_refused_with_the_place(tmp_path: Path):
+    write(tmp_path / "run", [world(1)])
+    curves, series = tmp_path / "run" / "curves.parquet", tmp_path / "run" / "series.parquet"
+    table = pq.read_table(curves)
+
+    with pytest.raises(NotFound, match="no asset 3 of run 0"):
+        read_sample(tmp_path / "run", asset=ASSETS)
+    pq.write_table(table.slice(1), curves)
+    with pytest.raises(DataError, match=r"curves\.parquet: lacks, repeats or misplaces"):
+        read_learning(tmp_path / "run")
+    pq.write_table(table.drop_columns(["nav_pct"]), curves)
+    with pytest.raises(DataError, match=r"curves\.parquet: no column nav_pct"):
+        read_learning(tmp_path / "run")
+    series.unlink()
+    with pytest.raises(DataError, match=r"series\.parquet: is missing"):
+        read_sample(tmp_path / "run")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema": "mycelial-run/1"'])
+def test_a_corrupt_manifest_is_one_clear_error_and_is_not_listed(tmp_path: Path, content: str):
+    write(tmp_path / "run", [world(1)])
+    (tmp_path / "run" / "manifest.json").write_text(content)
+
+    with pytest.raises(DataError, match=r"manifest\.json: is not a run manifest"):
+        read_run(tmp_path / "run")
+    assert find_runs(tmp_path) == []
+
+
+def test_a_manifest_without_a_field_that_is_shown_is_refused(tmp_path: Path):
+    write(tmp_path / "run", [world(1)])
+
+    with pytest.raises(DataError, match="lacks seed, preset"):
+        read_run(tmp_path / "run", fields=("params", "seed", "preset"))
+
+
+def test_a_link_to_a_run_still_points_at_it_after_overwriting(tmp_path: Path):
+    write(tmp_path / "run", [world(1)])
+    (tmp_path / "link").symlink_to("run")
+
+    write(tmp_path / "link", [world(2)], overwrite=True)
+
+    assert (tmp_path / "link").is_symlink()
+    np.testing.assert_array_equal(load_panel(tmp_path / "run").price, world(2).price[:, LEARNING:])
+    assert names(tmp_path) == ["link", "run"]
+
+
+def test_folders_made_on_the_way_go_when_the_run_fails(tmp_path: Path):
+    with pytest.raises(RuntimeError, match="ended before `finish`"), new_run(tmp_path / "all" / "mine" / "run"):
+        pass
+
+    assert names(tmp_path) == []

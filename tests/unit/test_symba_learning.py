@@ -53,7 +53,7 @@ def test_one_closed_step_equals_the_repeated_steps_of_the_paper(
     row = (np.array(weights) / sum(weights)).astype(np.float32)
     table = row.copy().reshape(1, 1, 9)
 
-    reinforce(table, 0, 0, action, reward, kappa)
+    reinforce(table, 0, 0, 9, action, reward, kappa)
 
     np.testing.assert_allclose(table[0, 0], literal_steps(row, action, reward, kappa), rtol=2e-6, atol=1e-7)
     assert abs(table.sum() - 1.0) < 1e-5
@@ -78,15 +78,15 @@ def test_histogram_bins_are_a_32nd_of_an_octave(x: float, floor: int):
 
 @given(codes=st.lists(st.integers(0, 511), min_size=1, max_size=60), where=st.integers(0, 511))
 def test_a_histogram_ranks_like_a_list(codes: list[int], where: int):
-    fine, coarse = np.zeros((1, 1, memory.BINS), np.int16), np.zeros((1, 1, memory.OCTAVES), np.int16)
+    histogram = np.zeros((1, 1, 1 + memory.OCTAVES, memory.STEPS), np.int16)
     listed = Memory(1000, drops_smallest=False, start=codes)
 
     for code in codes:
-        memory.put(fine, coarse, 0, 0, code, 1)
+        memory.put(histogram, 0, 0, code, 1)
 
-    assert memory.rank_in(fine, coarse, 0, 0, where) / len(codes) == listed.share_below(where)
-    assert memory.smallest_in(fine, coarse, 0, 0) == min(codes)
-    assert memory.largest_in(fine, coarse, 0, 0) == max(codes)
+    assert memory.rank_in(histogram, 0, 0, where) / len(codes) == listed.share_below(where)
+    assert memory.smallest_in(histogram, 0, 0) == min(codes)
+    assert memory.largest_in(histogram, 0, 0) == max(codes)
 
 
 @given(codes=st.lists(st.integers(-900, 900), min_size=1, max_size=80), cap=st.integers(1, 20))

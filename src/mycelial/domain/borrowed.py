@@ -28,7 +28,7 @@ def _without_owner(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     return value
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def borrowed(typing_context: Any, value: Any) -> Any:
     """Return an array, or a (named) tuple of arrays and scalars, whose arrays own nothing."""
 

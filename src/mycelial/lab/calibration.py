@@ -10,7 +10,6 @@ journal, byte for byte, as one that was not.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -18,13 +17,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from mycelial.adapters.data.atomic import locked, write_atomically
-from mycelial.adapters.data.panels import load_panel
+from mycelial import compose
 from mycelial.agents.symba.parameters import SymbaParameters
-from mycelial.domain.errors import ConfigError, DataError, NotFound
+from mycelial.domain.errors import ConfigError, DataError
 from mycelial.facts.panel import Panel
 from mycelial.lab.executors import Executor
-from mycelial.lab.journal import Journal, read_lines
 from mycelial.simulation.calibrate.objective import Measure, Objective, Rung
 from mycelial.simulation.calibrate.search import SearchPlan, bars, import_optuna, propose
 from mycelial.simulation.calibrate.space import Point, Space
@@ -46,7 +43,7 @@ class Source:
 
     def load(self) -> Panel:
         """Load the panel; `NotFound` or `DataError` if it cannot be."""
-        return load_panel(Path(self.panel), self.set_name, self.quote)
+        return compose.panel(Path(self.panel), self.set_name, self.quote)
 
 
 @dataclass(frozen=True)
@@ -181,23 +178,17 @@ def new_study(
 
 def create(folder: Path, study: Study) -> None:
     """Begin a study in an empty folder; refuse one that holds another."""
-    if (folder / STUDY).exists():
+    files = compose.study_folder(folder)
+    if files.holds(STUDY):
         raise ConfigError(
             f"{folder} holds a calibration; go on with `mycelial calibrate resume {folder}`, or choose another --out"
         )
-    write_atomically(folder / STUDY, _json(study.to_dict()))
+    files.write(STUDY, study.to_dict())
 
 
 def open_study(folder: Path) -> Study:
     """Read the study of a folder; `NotFound` if there is none."""
-    try:
-        text = (folder / STUDY).read_text(encoding="utf-8")
-    except OSError:
-        raise NotFound(f"{folder} holds no {STUDY}; begin one with `mycelial calibrate run --out {folder}`") from None
-    try:
-        return Study.from_dict(json.loads(text), str(folder / STUDY))
-    except json.JSONDecodeError as error:
-        raise DataError(f"{folder / STUDY} is not JSON ({error}); begin the study anew") from None
+    return Study.from_dict(compose.study_folder(folder).read(STUDY), str(folder / STUDY))
 
 
 def extend(folder: Path, trials: int) -> Study:
@@ -206,7 +197,7 @@ def extend(folder: Path, trials: int) -> Study:
     most = trials if study.grid is None else min(trials, len(study.grid))
     if most > study.trials:
         study = replace(study, trials=most)
-        write_atomically(folder / STUDY, _json(study.to_dict()))
+        compose.study_folder(folder).write(STUDY, study.to_dict())
     return study
 
 
@@ -218,8 +209,7 @@ def read_journal(folder: Path) -> list[Trial]:
     DataError
         If another line is damaged, or trials are missing.
     """
-    lines, _ = read_lines(folder / JOURNAL)
-    return _trials(lines, folder / JOURNAL)
+    return _trials(compose.study_folder(folder).lines(JOURNAL), folder / JOURNAL)
 
 
 def run_study(folder: Path, executor: Executor, report: Report | None = None) -> list[Trial]:
@@ -227,10 +217,9 @@ def run_study(folder: Path, executor: Executor, report: Report | None = None) ->
     study = open_study(folder)
     objective = study.objective(study.source.load())
     first = study.space.point_of(study.base)
-    with locked(folder):
-        lines, whole = read_lines(folder / JOURNAL)
-        trials = _trials(lines, folder / JOURNAL)
-        with Journal(folder / JOURNAL, whole) as journal, executor:
+    with compose.study_folder(folder).appending(JOURNAL) as journal:
+        trials = read_journal(folder)
+        with executor:
             while len(trials) < study.trials:
                 earlier = trials[: len(trials) // study.plan.batch * study.plan.batch]
                 count = min(study.plan.batch, study.trials - len(earlier))
@@ -255,7 +244,7 @@ def write_best(folder: Path, study: Study, trials: Sequence[Trial]) -> None:
     order = ranked(trials)
     if order:
         params = study.space.apply(study.base, order[0].point)
-        write_atomically(folder / BEST, _json(order[0].to_dict() | {"parameters": params.to_dict()}))
+        compose.study_folder(folder).write(BEST, order[0].to_dict() | {"parameters": params.to_dict()})
 
 
 def digest_of(panel: Panel) -> str:
@@ -287,7 +276,3 @@ def _trials(lines: Sequence[dict[str, Any]], path: Path) -> list[Trial]:
             raise DataError(f"{path}, line {number + 1} is trial {trial.number}; cut the file before it and resume")
         trials.append(trial)
     return trials
-
-
-def _json(document: dict[str, Any]) -> bytes:
-    return (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()

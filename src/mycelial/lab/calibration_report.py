@@ -5,7 +5,6 @@ Validation takes simulation, so its worlds are kept in `validation.jsonl` beside
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mycelial.adapters.data.atomic import locked, write_atomically
+from mycelial import compose
 from mycelial.domain.errors import DataError
 from mycelial.lab.calibration import Study, judge_point, open_study, read_journal
 from mycelial.lab.calibration_page import page
 from mycelial.lab.executors import Executor
-from mycelial.lab.journal import Journal, read_lines
 from mycelial.lab.report import write_report
 from mycelial.simulation.calibrate.analysis import Profile, importances, profiles, seed_noise
 from mycelial.simulation.calibrate.split import SeedSet
@@ -94,22 +92,21 @@ def examine(
     if not best:
         raise DataError(f"{folder}: none of {len(trials)} trials is complete; run more, or see `reason` in the journal")
     panel = study.source.load()
+    files = compose.study_folder(folder)
     tested: dict[str, list[Trial]] = {}
     with executor:
         for name, seed_set, held_out in TESTS:
             objective = study.objective(panel, seed_set, held_out=held_out, worlds=worlds)
-            path = folder / VALIDATION
-            with locked(folder):
-                lines, whole = read_lines(path)
+            with files.appending(VALIDATION) as journal:
+                lines = files.lines(VALIDATION)
                 known = {line["trial"]: line for line in lines if line["test"] == name and line["worlds"] == worlds}
                 missing = [(one.number, one.point) for one in best if one.number not in known]
-                with Journal(path, whole) as journal:
-                    for trial in executor.map(partial(judge_point, objective, ()), missing):
-                        line = {"test": name, "worlds": worlds} | trial.to_dict()
-                        journal.append(line)
-                        known[trial.number] = line
-                        if report is not None:
-                            report(len(known), len(best))
+                for trial in executor.map(partial(judge_point, objective, ()), missing):
+                    line = {"test": name, "worlds": worlds} | trial.to_dict()
+                    journal.append(line)
+                    known[trial.number] = line
+                    if report is not None:
+                        report(len(known), len(best))
             tested[name] = [Trial.from_dict(known[one.number]) for one in best]
     fit, _ = study.split.panels(panel)
     yardstick = study.objective(panel, "validation", held_out=True).compare(fit)
@@ -129,8 +126,7 @@ def examine(
 
 def write_findings(folder: Path, findings: Findings) -> None:
     """Write `report.json` and `report.html`."""
-    text = json.dumps(_finite(findings.to_dict()), indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomically(folder / REPORT_JSON, (text + "\n").encode())
+    compose.study_folder(folder).write(REPORT_JSON, _finite(findings.to_dict()))
     write_report(folder / REPORT_HTML, page(findings))
 
 

@@ -110,7 +110,7 @@ def learning(curves: Sequence[tuple[str, LearningCurves]]) -> Any:
             figure.add_vline(
                 x=sides[0].learning_days, line={"color": NEUTRAL, "dash": "dash", "width": 1}, row=1, col=column
             )
-    return _styled(figure, "last day of the accounting year", "NAV, % of the year's opening")
+    return styled(figure, "last day of the accounting year", "NAV, % of the year's opening")
 
 
 def returns(simulated: Simulated, real: ReferenceFigures) -> Any:
