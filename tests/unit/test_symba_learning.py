@@ -10,10 +10,12 @@ from numba import njit
 from tests.support.oracle.memory import Memory, bin_code, reward_of, series_code
 
 from mycelial.agents.symba import fundamental, memory
-from mycelial.agents.symba.policy import reinforce
+from mycelial.agents.symba.policy import reinforcing
 from mycelial.agents.symba.population import draw_traits, snap_back_probability
 from mycelial.agents.symba.presets import preset
 from mycelial.domain.seeds import generator
+
+reinforce = reinforcing(9)
 
 finite = st.floats(-1e6, 1e6, allow_nan=False, width=32)
 positive = st.floats(0.0, 1e6, allow_nan=False, width=32)
@@ -53,7 +55,7 @@ def test_one_closed_step_equals_the_repeated_steps_of_the_paper(
     row = (np.array(weights) / sum(weights)).astype(np.float32)
     table = row.copy().reshape(1, 1, 9)
 
-    reinforce(table, 0, 0, 9, action, reward, kappa)
+    reinforce(table, 0, 0, action, reward, kappa)
 
     np.testing.assert_allclose(table[0, 0], literal_steps(row, action, reward, kappa), rtol=2e-6, atol=1e-7)
     assert abs(table.sum() - 1.0) < 1e-5
