@@ -69,6 +69,7 @@ SWITCHES: list[dict[str, Any]] = [
     {"attention": True},
     {"attention": True, "attention_market": 0.4, "sizing": "fraction"},
     {"turnover": 0.02},
+    {"turnover": 0.02, "balanced_entry": True},
     {"reentry": 0.05},
 ]
 

@@ -1,8 +1,8 @@
 """Arrays without reference counts, for the inside of long compiled calls.
 
-Numba counts references of every array that is handed to a helper with a loop in it, with an atomic instruction each; in
-kernels that call such helpers per agent this is a sixth of the time. `borrowed` returns the same arrays with their owner
-left out, so counting becomes a test against null. The caller of the outermost kernel keeps the owners alive.
+Numba counts references of every array that is handed to a helper with a loop in it, with an atomic instruction each;
+in kernels that call such helpers per agent this is a sixth of the time. `borrowed` returns the same arrays with their
+owner left out, so counting becomes a test against null. The caller of the outermost kernel keeps the owners alive.
 """
 
 from __future__ import annotations

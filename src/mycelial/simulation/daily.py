@@ -377,18 +377,26 @@ def renew(rules: Rules, purse: Purse, price: NDArray[np.float64], keys: NDArray[
     if alive == 0:
         return
     mean_cash /= alive
+    mean_wealth = mean_cash
+    for j in range(rules.assets):
+        for i in range(agents):
+            mean_wealth += lots[j, i] * rules.lot * price[j, t] / alive
     for i in range(agents):
         at = np.uint64((t * agents + i) * 2)
         if uniform(key, at) >= (rules.reentry if bankrupt[i] else rules.turnover):
             continue
-        cash[i] = mean_cash * _HALF_NORMAL_MEAN * abs(normal(key, at + np.uint64(1)))
+        entry_cash = 0.5 * mean_wealth if rules.balanced_entry else mean_cash
+        cash[i] = entry_cash * _HALF_NORMAL_MEAN * abs(normal(key, at + np.uint64(1)))
         for j in range(rules.assets):
-            held = 0
-            for k in range(agents):
-                held += lots[j, k]
-            lots[j, i] = int(
-                held / alive * _HALF_NORMAL_MEAN * abs(normal(keys[j, KEY_TURNOVER], at + np.uint64(2**40)))
-            )
+            if rules.balanced_entry:
+                mean_held = 0.5 * mean_wealth / (rules.assets * rules.lot * price[j, t])
+            else:
+                held = 0
+                for k in range(agents):
+                    held += lots[j, k]
+                mean_held = held / alive
+            draw = abs(normal(keys[j, KEY_TURNOVER], at + np.uint64(2**40)))
+            lots[j, i] = int(mean_held * _HALF_NORMAL_MEAN * draw)
         nav = cash[i]
         for j in range(rules.assets):
             nav += lots[j, i] * rules.lot * price[j, t]

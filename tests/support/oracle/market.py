@@ -317,13 +317,17 @@ def renew(p: SymbaParameters, people: list[Agent], markets: list[Asset], keys: l
     if not alive:
         return
     mean_cash, count = sum(agent.cash for agent in alive) / len(alive), len(alive)
+    coins = sum(agent.lots[j] * p.lot * a.price[t] for j, a in enumerate(markets) for agent in people)
+    half = 0.5 * (mean_cash + coins / count)
     for agent in people:
         at = (t * p.agents + agent.number) * 2
         if uniform(keys[0]["turnover"], u64(at)) >= (p.reentry if agent.bankrupt else p.turnover):
             continue
-        agent.cash = mean_cash / HALF_NORMAL_MEAN * abs(normal(keys[0]["turnover"], u64(at + 1)))
+        agent.cash = (half if p.balanced_entry else mean_cash) / HALF_NORMAL_MEAN * abs(normal(keys[0]["turnover"], u64(at + 1)))
         for j in range(len(markets)):
             mean_held = sum(other.lots[j] for other in people) / count
+            if p.balanced_entry:
+                mean_held = half / (len(markets) * p.lot * markets[j].price[t])
             agent.lots[j] = int(mean_held / HALF_NORMAL_MEAN * abs(normal(keys[j]["turnover"], u64(at + 2**40))))
         agent.nav0 = agent.cash + sum(agent.lots[j] * p.lot * a.price[t] for j, a in enumerate(markets))
         agent.bankrupt = False

@@ -125,7 +125,9 @@ class SymbaParameters:
     estimate: str = switch("leash", ("leash", "signal"), "B follows the leash rule, or is F with a daily error")
     signal_error: float = dial(1.5, 0.0, 20.0, "error of B in units of F's current volatility, x U(.5, 1.5)")
     signal_common: float = dial(0.0, 0.0, 1.0, "share of that error common to all agents of an asset")
-    signal_joint: float = dial(0.0, 0.0, 1.0, "share of that error an agent makes in all assets alike: its view of the market")
+    signal_joint: float = dial(
+        0.0, 0.0, 1.0, "share of that error an agent makes in all assets alike: its view of the market"
+    )
     quoting: float = dial(0.0, 0.0, 1.0, "phi: 0 quotes min/max(P, H), 1 quotes H")
     gesture_unit: str = switch("spread", ("spread", "volatility"), "gestures shift by g x W, or by g x s x P")
     gesture_volatility: float = dial(0.15, 0.0, 5.0, "factor of the latter")
@@ -144,6 +146,7 @@ class SymbaParameters:
     market_view: float = dial(0.0, 0.0, 1.0, "weight of the market index, against the asset's own price, in forecasts")
     joint_waking: bool = flag(False, "an agent wakes for all assets by one draw, instead of one for each")
     turnover: float = dial(0.0, 0.0, 1.0, "probability a day that an agent is replaced; policies are kept")
+    balanced_entry: bool = flag(False, "newcomers bring as much in cash as in coins; else the population's mean mix")
     reentry: float = dial(0.0, 0.0, 1.0, "probability a day that a bankrupt agent returns")
 
     def __post_init__(self) -> None:

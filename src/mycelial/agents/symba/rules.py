@@ -76,6 +76,7 @@ class Rules(NamedTuple):
     market_view: float
     joint_waking: bool
     turnover: float
+    balanced_entry: bool
     reentry: float
 
 

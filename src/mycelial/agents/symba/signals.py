@@ -40,7 +40,7 @@ class Signals(NamedTuple):
     t_volume: NDArray[np.uint8]  # [J, I] s4 of algorithm T
     raw: NDArray[np.float64]  # [J, K, 9] forecasts P^ for (a0, a1)
     hindsight: NDArray[np.float64]  # [J, K, 9] the same as of t - tau
-    index: NDArray[np.float64]  # [T] equally weighted index of all assets, 1 on day 0
+    market_index: NDArray[np.float64]  # [T] equally weighted index of all assets, 1 on day 0
     index_sum: NDArray[np.float64]  # [T + 1] sum of the index before day t
     index_raw: NDArray[np.float64]  # [K, 9] raw forecasts of the index, relative to its last close
     index_hindsight: NDArray[np.float64]  # [K, 9] the same as of t - tau
@@ -64,7 +64,7 @@ def empty_signals(rules: Rules, horizons: int) -> Signals:
         t_volume=np.zeros((j, i), np.uint8),
         raw=np.zeros((j, k, 9)),
         hindsight=np.zeros((j, k, 9)),
-        index=np.ones(t),
+        market_index=np.ones(t),
         index_sum=np.concatenate([[0.0, 1.0], np.zeros(t - 1)]),
         index_raw=np.ones((k, 9)),
         index_hindsight=np.ones((k, 9)),
@@ -93,19 +93,17 @@ def update_index(signals: Signals, rules: Rules, traits: Traits, t: int) -> None
     total = 0.0
     for j in range(rules.assets):
         total += math.log(signals.price[j, t - 1] / signals.price[j, 0])
-    signals.index[t - 1] = math.exp(total / rules.assets)
-    signals.index_sum[t] = signals.index_sum[t - 1] + signals.index[t - 1]
-    last = signals.index[t - 1]
+    signals.market_index[t - 1] = math.exp(total / rules.assets)
+    signals.index_sum[t] = signals.index_sum[t - 1] + signals.market_index[t - 1]
+    last = signals.market_index[t - 1]
     for k in range(traits.horizon.size):
         tau = traits.horizon[k]
         _projections(signals.index_sum, rules.true_half_mean, tau, t, last, signals.index_raw[k])
         for tool in range(9):
             signals.index_raw[k, tool] /= last
         if t > tau and t % (2 + tau // rules.days_month) == 0:
-            then = signals.index[t - tau - 1]
-            _projections(
-                signals.index_sum, rules.true_half_mean, tau, t - tau, then, signals.index_hindsight[k]
-            )
+            then = signals.market_index[t - tau - 1]
+            _projections(signals.index_sum, rules.true_half_mean, tau, t - tau, then, signals.index_hindsight[k])
             for tool in range(9):
                 signals.index_hindsight[k, tool] /= then
 
