@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mycelial.facts import Check, ReferenceFigures, Summary
 
 # Sizes that leave room for a first compilation within a minute on two cores.
-DEMO_PRESET = "extended"
+DEMO_PRESET = "binance-btc-2018-2022"
 DEMO_ASSETS = 12
 DEMO_AGENTS = 200
 DEMO_SEED = 7

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 from mycelial.agents.symba.parameters import SymbaParameters
 from mycelial.agents.symba.presets import PRESETS, preset
 
-STANDARD_PRESET = "extended"
+STANDARD_PRESET = "binance-btc-2018-2022"
 MOST_SEED = 2**63 - 1
 
 

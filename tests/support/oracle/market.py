@@ -323,7 +323,8 @@ def renew(p: SymbaParameters, people: list[Agent], markets: list[Asset], keys: l
         at = (t * p.agents + agent.number) * 2
         if uniform(keys[0]["turnover"], u64(at)) >= (p.reentry if agent.bankrupt else p.turnover):
             continue
-        agent.cash = (half if p.balanced_entry else mean_cash) / HALF_NORMAL_MEAN * abs(normal(keys[0]["turnover"], u64(at + 1)))
+        mean = half if p.balanced_entry else mean_cash
+        agent.cash = mean / HALF_NORMAL_MEAN * abs(normal(keys[0]["turnover"], u64(at + 1)))
         for j in range(len(markets)):
             mean_held = sum(other.lots[j] for other in people) / count
             if p.balanced_entry:

@@ -47,10 +47,67 @@ EXTENDED = PAPER.replace(
     cash_per_asset=True,
 )
 
+# Fitted to the 14 fit coins of window W quoted in BTC (Binance, September 2018 to September 2022), by a search with
+# `mycelial calibrate run` followed by steps by hand; the story and the figures are in docs/concepts/realism.md.
+BINANCE_BTC = EXTENDED.replace(
+    filter_rule="off",
+    reflexivity_power=7.0,
+    quoting=0.91,
+    signal_error=2.2,
+    fraction_attention=1.1,
+    attention_base=0.5,
+    balanced_entry=True,
+    turnover=0.01,
+    market_sigma=0.03,
+    fundamental_sigma=0.012,
+    volatility_own=0.46,
+    volatility_market=0.25,
+    crisis_size=0.9,
+    jump_rate=0.08,
+    jump_size=5.0,
+    drift_sd=0.002,
+    drift_mean=-0.0014,
+    tick=0.0002,
+)
+
+# The same for coins quoted in USDT, by hand only: one market factor that crashes, little else.
+BINANCE_USDT = EXTENDED.replace(
+    filter_rule="off",
+    reflexivity_power=12.0,
+    quoting=1.0,
+    signal_error=1.5,
+    fraction_attention=0.7,
+    market_sigma=0.036,
+    fundamental_sigma=0.01,
+    volatility_own=0.3,
+    volatility_market=0.25,
+    crisis_size=0.8,
+    crisis_drop=-0.3,
+    jump_rate=0.03,
+    jump_size=3.0,
+    drift_mean=0.001,
+    tick=0.00005,
+)
+
+# What the agents do alone: value moves by Gaussian steps of constant size, nobody shares attention, chartists weigh in.
+EMERGENCE = EXTENDED.replace(
+    fundamental="gaussian",
+    fundamental_sigma=0.03,
+    attention=False,
+    reflexivity_power=4.0,
+    quoting=0.75,
+    filter_window_share=1.0,
+    turnover=0.02,
+    tick=0.0002,
+)
+
 PRESETS = {
     "reference": REFERENCE,
     "paper": PAPER,
     "extended": EXTENDED,
+    "binance-btc-2018-2022": BINANCE_BTC,
+    "binance-usdt-2018-2022": BINANCE_USDT,
+    "emergence": EMERGENCE,
 }
 
 
