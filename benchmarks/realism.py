@@ -4,7 +4,7 @@
     python -m benchmarks.realism --preset binance-btc-2018-2022 --controls --assets 20 --seeds 10
     python -m benchmarks.realism --emergence --assets 8 --seeds 10
 
-Compares with packaged figures of the real coins, or, with `--panel FILE --half validation`, with half of its coins.
+Compares with packaged figures of real coins, or, with `--panel FILE --half validation`, with half of its coins.
 Seeds are 1001, 1002, ...; nothing was fitted on them. `--controls` repeats every world with frozen and with random minds
 on the same fundamentals. `--emergence` lets value move by Gaussian steps only.
 """
@@ -60,8 +60,8 @@ class Real:
         from mycelial.simulation.calibrate.split import split_coins
 
         coins = load_panel(panel, "W", quote)
-        split = split_coins(coins, SPLIT_SEED)
-        side = split.validation if half == "validation" else split.fit
+        fit, validation = split_coins(coins.names, SPLIT_SEED).panels(coins)
+        side = validation if half == "validation" else fit
         self.name = f"{half} coins of {panel.name}: {', '.join(side.names)}"
         self.prepared, self.summary = facts.prepare(side), facts.summarise(side)
         self.baseline = facts.real_versus_real(coins)
