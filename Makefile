@@ -28,12 +28,14 @@ $(VENV)/bin/python:
 $(VENV)/.installed-demo: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing mycelial into $(VENV) (once) ..."
 	$(PIP) install -c constraints.txt -e '.[report]'
+	@echo "compiling kernels for this processor (once, about a minute) ..."
+	$(BIN)/mycelial demo --assets 2 --agents 20 --out runs/warm-up >/dev/null 2>&1 && rm -rf runs/warm-up
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing mycelial and its test tools into $(VENV) (once) ..."
 	$(PIP) install -c constraints.txt -e '.[dev]'
-	@touch $@ $(VENV)/.installed-demo
+	@touch $@
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -5,8 +5,8 @@
     python -m benchmarks.realism --emergence --assets 8 --seeds 10
 
 Compares with packaged figures of real coins, or, with `--panel FILE --half validation`, with half of its coins.
-Seeds are 1001, 1002, ...; nothing was fitted on them. `--controls` repeats every world with frozen and with random minds
-on the same fundamentals. `--emergence` lets value move by Gaussian steps only.
+Seeds are 1001, 1002, ...; nothing was fitted on them. `--controls` repeats every world with frozen and with random
+minds on the same fundamentals. `--emergence` lets value move by Gaussian steps only.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Real:
         from mycelial.simulation.calibrate.split import split_coins
 
         coins = load_panel(panel, "W", quote)
-        fit, validation = split_coins(coins.names, SPLIT_SEED).panels(coins)
+        fit, validation = split_coins(coins, SPLIT_SEED).panels(coins)
         side = validation if half == "validation" else fit
         self.name = f"{half} coins of {panel.name}: {', '.join(side.names)}"
         self.prepared, self.summary = facts.prepare(side), facts.summarise(side)
