@@ -115,6 +115,7 @@ def main() -> None:
     options.add_argument("--assets", type=int, default=54)
     options.add_argument("--seeds", type=int, default=10)
     options.add_argument("--workers", type=int, default=2)
+    options.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="switch a part: an ablation")
     options.add_argument("--panel", type=Path)
     options.add_argument("--half", choices=["fit", "validation"], default="validation")
     options.add_argument("--controls", action="store_true")
@@ -126,11 +127,14 @@ def main() -> None:
         return
     quote = "USDT" if "usdt" in given.preset else "BTC"
     real = Real(quote, given.panel, given.half)
-    print(f"{given.preset}, {given.assets} assets of one world, seeds {seeds[0]}..{seeds[-1]}, against {real.name}")
-    base = realism(preset(given.preset), given.assets, seeds, real, given.workers)
+    print(
+        f"{' '.join([given.preset, *given.set])}, {given.assets} assets of one world, seeds {seeds[0]}..{seeds[-1]}, against {real.name}"
+    )
+    params = preset(given.preset).replace(**dict(part.split("=", 1) for part in given.set))
+    base = realism(params, given.assets, seeds, real, given.workers)
     for minds in ("frozen", "zero_intelligence") if given.controls else ():
         print(f"\ncontrol: {minds}")
-        control = realism(preset(given.preset).replace(minds=minds), given.assets, seeds, real, given.workers)
+        control = realism(params.replace(minds=minds), given.assets, seeds, real, given.workers)
         ratios = [one / other for one, other in zip(control, base, strict=True)]
         print(f"normalised distance, {minds} over learning: {figure(ratios)}")
 
