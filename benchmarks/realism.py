@@ -127,9 +127,8 @@ def main() -> None:
         return
     quote = "USDT" if "usdt" in given.preset else "BTC"
     real = Real(quote, given.panel, given.half)
-    print(
-        f"{' '.join([given.preset, *given.set])}, {given.assets} assets of one world, seeds {seeds[0]}..{seeds[-1]}, against {real.name}"
-    )
+    what = " ".join([given.preset, *given.set])
+    print(f"{what}, {given.assets} assets of one world, seeds {seeds[0]}..{seeds[-1]}, against {real.name}")
     params = preset(given.preset).replace(**dict(part.split("=", 1) for part in given.set))
     base = realism(params, given.assets, seeds, real, given.workers)
     for minds in ("frozen", "zero_intelligence") if given.controls else ():
