@@ -59,15 +59,16 @@ BINANCE_BTC = EXTENDED.replace(
     balanced_entry=True,
     turnover=0.01,
     market_sigma=0.03,
-    fundamental_sigma=0.012,
-    volatility_own=0.46,
+    fundamental_sigma=0.0115,
+    volatility_persistence=0.975,
+    volatility_own=0.5,
     volatility_market=0.25,
     crisis_size=0.9,
     jump_rate=0.08,
-    jump_size=5.0,
+    jump_size=6.0,
     drift_sd=0.002,
     drift_mean=-0.0014,
-    tick=0.0002,
+    tick=0.0001,
 )
 
 # The same for coins quoted in USDT, by hand only: one market factor that crashes, little else.
