@@ -114,6 +114,7 @@ def main() -> None:
     options.add_argument("--preset", default="binance-btc-2018-2022")
     options.add_argument("--assets", type=int, default=54)
     options.add_argument("--seeds", type=int, default=10)
+    options.add_argument("--first-seed", type=int, default=FIRST_SEED)
     options.add_argument("--workers", type=int, default=2)
     options.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="switch a part: an ablation")
     options.add_argument("--panel", type=Path)
@@ -121,7 +122,7 @@ def main() -> None:
     options.add_argument("--controls", action="store_true")
     options.add_argument("--emergence", action="store_true")
     given = options.parse_args()
-    seeds = list(range(FIRST_SEED, FIRST_SEED + given.seeds))
+    seeds = list(range(given.first_seed, given.first_seed + given.seeds))
     if given.emergence:
         emergence(given.assets, seeds, given.workers)
         return
