@@ -5,8 +5,9 @@
     python -m benchmarks.realism --emergence --assets 8 --seeds 10
 
 Compares with packaged figures of real coins, or, with `--panel FILE --half validation`, with half of its coins.
-Seeds are 1001, 1002, ...; nothing was fitted on them. `--controls` repeats every world with frozen and with random
-minds on the same fundamentals. `--emergence` lets value move by Gaussian steps only.
+Seeds are 1001, 1002, ... unless `--first-seed` says otherwise; `emergence` was chosen on those, so give it 2001.
+`--controls` repeats every world with frozen and with random minds on the same fundamentals. `--emergence` lets value
+move by Gaussian steps only.
 """
 
 from __future__ import annotations
