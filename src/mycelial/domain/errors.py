@@ -52,6 +52,10 @@ class ExchangeError(MycelialError):
     exit_code = 8
 
 
+class OrderRejected(MycelialError):
+    """An order cannot enter a book as it is (not a multiple of the tick, absurd size); nothing was sent."""
+
+
 class Interrupted(MycelialError):
     """The user stopped long work; state is saved and the message says how to resume."""
 
