@@ -1,4 +1,4 @@
-"""Orders that are there already: cancel, cancel all, amend, expire; and what concerns the whole market: modes, funds."""
+"""Orders that are there already: cancel, cancel all, amend, expire. And what concerns the market: modes, funds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mycelial.market.book.matching import best, crosses, enter, withdraw
 from mycelial.market.book.placing import display_fits
 from mycelial.market.book.pool import find_id, next_expired, slot_of
 from mycelial.market.book.records import Done, Flag, Mode, Reject
-from mycelial.market.book.state import AMENDED_OUT, Book, account_of, hidden_of, level_of, order_of, terms_of
+from mycelial.market.book.state import AMENDED_OUT, Book, Wish, account_of, hidden_of, level_of, order_of, terms_of
 
 _USER, _EXPIRED, _MASS, _CLOSED_DONE = int(Done.USER), int(Done.EXPIRED), int(Done.MASS), int(Done.CLOSED)
 _POST_ONLY = int(Flag.POST_ONLY)
@@ -33,7 +33,7 @@ _MOST_BALANCE = 2**62
 
 
 @njit
-def _find(book: Book, wish: np.void) -> tuple[int, int]:
+def _find(book: Book, wish: Wish) -> tuple[int, int]:
     """Return (0, slot) of the order an input speaks of, or a reason and slot 0."""
     if wish.handle != -1:
         slot = slot_of(book, wish.handle)
@@ -50,7 +50,7 @@ def _is_owner(book: Book, owner: int) -> bool:
 
 
 @njit
-def cancel(book: Book, wish: np.void) -> None:
+def cancel(book: Book, wish: Wish) -> None:
     """Handle a CANCEL record."""
     reason, slot = _WRONG_MODE, 0
     if not _is_owner(book, wish.owner):
@@ -79,7 +79,7 @@ def _withdraw_side(book: Book, side: int, owner: int, reason: int) -> None:
 
 
 @njit
-def cancel_all(book: Book, wish: np.void) -> None:
+def cancel_all(book: Book, wish: Wish) -> None:
     """Handle a CANCEL_ALL record."""
     if not _is_owner(book, wish.owner):
         output.rejected(book, wish, _BAD_OWNER)
@@ -94,7 +94,7 @@ def cancel_all(book: Book, wish: np.void) -> None:
 
 
 @njit
-def amend(book: Book, wish: np.void) -> None:
+def amend(book: Book, wish: Wish) -> None:
     """Handle an AMEND record: same handle; a smaller size keeps the place in the queue, anything else joins again."""
     reason, slot = _WRONG_MODE, 0
     if not _is_owner(book, wish.owner):
@@ -182,7 +182,7 @@ def _amend_reason(book: Book, slot: int, tick: int, total: int, display: int) ->
 
 
 @njit
-def control(book: Book, wish: np.void) -> None:
+def control(book: Book, wish: Wish) -> None:
     """Handle a CONTROL record."""
     mode, former = wish.aux, book.mode
     if mode < 0 or mode > _CLOSED:
@@ -196,7 +196,7 @@ def control(book: Book, wish: np.void) -> None:
 
 
 @njit
-def fund(book: Book, wish: np.void) -> None:
+def fund(book: Book, wish: Wish) -> None:
     """Handle a FUND record: the only way money and assets enter or leave."""
     reason = 0
     if not _is_owner(book, wish.owner):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mycelial.market.book import changing, output
 from mycelial.market.book.placing import place
 from mycelial.market.book.records import Kind, Reject
-from mycelial.market.book.state import Book, expiry_of
+from mycelial.market.book.state import Book, Wish, expiry_of
 
 _NEW, _CANCEL, _CANCEL_ALL, _AMEND, _CONTROL, _FUND, _CLOCK = (int(kind) for kind in Kind)
 _BAD_CLOCK, _BAD_RECORD = int(Reject.BAD_CLOCK), int(Reject.BAD_RECORD)
@@ -26,7 +26,7 @@ def room_needed(book: Book) -> int:
 
 
 @njit
-def process(book: Book, wish: np.void) -> None:
+def process(book: Book, wish: Wish) -> None:
     """Apply one input, a record of dtype INPUT; the buffer of events must have `room_needed`."""
     kind, before = np.int64(wish.kind), book.written
     if wish.ts < book.now:

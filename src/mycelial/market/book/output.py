@@ -7,7 +7,7 @@ from numba import njit
 
 from mycelial.market.book.pool import handle_of
 from mycelial.market.book.records import EVENT, EventFlag, EventKind
-from mycelial.market.book.state import IN_BOOK, Book, event_of, event_words, order_of, terms_of
+from mycelial.market.book.state import IN_BOOK, Book, Wish, event_of, event_words, order_of, terms_of
 
 _WORDS = EVENT.itemsize // 8
 _PAIRS = _WORDS // 2
@@ -63,7 +63,7 @@ def accepted(book: Book, slot: int, lots: int) -> None:
 
 
 @njit
-def rejected(book: Book, wish: np.void, reason: int) -> None:
+def rejected(book: Book, wish: Wish, reason: int) -> None:
     """Write REJECTED, with what came."""
     _begin(book, _REJECTED, reason, 0)
     event = event_of(book, book.written - 1)

@@ -11,7 +11,7 @@ from mycelial.market.book.ledger import bring_up_to_date, can_hold, cash_hold, h
 from mycelial.market.book.matching import best, enter
 from mycelial.market.book.pool import find_id, is_full, remember_id, take_slot
 from mycelial.market.book.records import Flag, Mode, Reject, Stp, Tif
-from mycelial.market.book.state import Book, account_of, hidden_of, level_of, order_of, terms_of
+from mycelial.market.book.state import Book, Wish, account_of, hidden_of, level_of, order_of, terms_of
 
 _MARKET, _POST_ONLY, _ICEBERG = int(Flag.MARKET), int(Flag.POST_ONLY), int(Flag.ICEBERG)
 _REDUCE_ONLY, _NO_PROTECTION = int(Flag.REDUCE_ONLY), int(Flag.NO_PROTECTION)
@@ -36,7 +36,7 @@ _MILLION = 1_000_000
 
 
 @njit
-def place(book: Book, wish: np.void) -> None:
+def place(book: Book, wish: Wish) -> None:
     """Handle a NEW record."""
     reason, limit = _examine(book, wish)
     hold, rate = 0, 0
@@ -70,7 +70,7 @@ def place(book: Book, wish: np.void) -> None:
 
 
 @njit
-def _examine(book: Book, wish: np.void) -> tuple[int, int]:
+def _examine(book: Book, wish: Wish) -> tuple[int, int]:
     """Return the reason to reject (0: none so far) and the limit in ticks, for a market order its protection price."""
     mode, flags, side, limit = book.mode, np.int64(wish.flags), np.int64(wish.side), wish.price
     market = flags & _MARKET != 0
@@ -137,7 +137,7 @@ def display_fits(book: Book, display: int, lots: int) -> bool:
 
 
 @njit
-def _reduces(book: Book, wish: np.void) -> bool:
+def _reduces(book: Book, wish: Wish) -> bool:
     account = account_of(book, wish.owner)
     position = account.asset_free + account.asset_held
     return wish.lots <= position if wish.side == 1 else wish.lots <= -position

@@ -137,6 +137,7 @@ BOOK = np.dtype(
 )
 
 Book: TypeAlias = Any  # a record of dtype BOOK, which is what kernels see
+Wish: TypeAlias = Any  # a record of dtype INPUT
 
 order_of = reach(BOOK, "orders_at", ORDER)
 terms_of = reach(BOOK, "terms_at", TERMS)
