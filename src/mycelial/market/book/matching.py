@@ -150,7 +150,7 @@ def _refill(book: Book, slot: int, place: int) -> int:
     order.prev = level.tail
     order.next = 0
     level.tail = slot
-    return behind
+    return int(behind)
 
 
 @helper
@@ -170,7 +170,7 @@ def can_fill(book: Book, taker: int) -> bool:
                 if terms_of(book, at).group != terms.group:
                     ahead += maker.shown
                 elif terms.stp != _OLDEST:
-                    return ahead >= need
+                    return bool(ahead >= need)
                 else:
                     there -= np.int64(maker.shown) + maker.hidden
                 at = np.int64(maker.next)
