@@ -28,7 +28,7 @@ NO_FEES: FeeTiers = ((0, 0, 0),)
 FLAT_FEES: FeeTiers = ((0, 1_600, 2_600),)
 REBATE: FeeTiers = ((0, -300, 1_000),)
 # Thresholds so low that a few trades cross them; the last tier is dearer, so that holds matter.
-STEEP_FEES: FeeTiers = ((0, 2_500, 4_000), (500, 1_400, 2_400), (3_000, -200, 800), (20_000, 5_000, 9_000))
+STEEP_FEES: FeeTiers = ((0, 2_500, 4_000), (1_000, 1_400, 2_400), (8_000, -200, 800), (60_000, 5_000, 9_000))
 
 LEAST, MOST = -(2**63), 2**63 - 1
 GARBAGE = np.array([LEAST, -(2**62), -(2**31), -2, -1, 0, 1, 2, 7, 255, 2**31, 2**32 + 1, 2**62, MOST])
@@ -91,7 +91,7 @@ def deposits(accounts: int, cash: int, asset: int) -> Inputs:
     )
 
 
-# ---- long streams -----------------------------------------------------------------------------------------------------
+# ---- long streams --------------------------------------------------------------------------------------------------
 
 
 def realistic_setup(accounts: int = 64) -> Setup:
@@ -126,9 +126,8 @@ def realistic_stream(seed: int, messages: int, accounts: int = 64) -> Inputs:
     stream["lots"] = np.where(new, 1 + rng.geometric(0.05, messages), 0)
     stream["client_id"] = np.where(new, index + 1, 0)
 
-    shape = rng.random(messages)
-    market, ioc, fok = shape < 0.1, (0.10 <= shape) & (shape < 0.13), (0.13 <= shape) & (shape < 0.14)
-    gtd, post, ice = (0.14 <= shape) & (shape < 0.24), (0.24 <= shape) & (shape < 0.40), (0.40 <= shape) & (shape < 0.5)
+    shape = rng.choice(7, messages, p=[0.50, 0.10, 0.03, 0.01, 0.10, 0.16, 0.10])
+    market, ioc, fok, gtd, post, ice = (shape == i for i in range(1, 7))
     stream["tif"] = np.where(new, Tif.IOC * ioc + Tif.FOK * fok + Tif.GTD * gtd, 0)
     stream["flags"] = np.where(new, Flag.MARKET * market + Flag.POST_ONLY * post + Flag.ICEBERG * ice, 0)
     stream["display"] = np.where(new & ice, -(-stream["lots"] // 5), 0)
@@ -270,7 +269,7 @@ def aim(inputs: Inputs, setup: Setup, seed: int, by_handle: float = 0.6) -> Inpu
     return aimed
 
 
-# ---- short streams, drawn by hypothesis ---------------------------------------------------------------------------------
+# ---- short streams, drawn by hypothesis ----------------------------------------------------------------------------
 
 
 @st.composite

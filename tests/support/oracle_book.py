@@ -222,7 +222,7 @@ class OracleBook:
             Kind.CLOCK: lambda record: None,
         }
 
-    # ---- what it shows ------------------------------------------------------------------------------------------
+    # ---- what it shows ---------------------------------------------------------------------------------------------
 
     @property
     def best_bid(self) -> int:
@@ -243,10 +243,9 @@ class OracleBook:
     def orders(self) -> NDArray[Any]:
         """Return the resting orders: bids from best to worst in queue order, then asks likewise."""
         rows = [
-            (o.handle, o.side, o.owner, o.client_id, o.price, o.leaves, o.shown, o.display, o.filled, o.tif, o.flags)
-            + (o.expire, o.group)
+            tuple(getattr(order, name) for name in ORDER.names or ())
             for side in (Side.BUY, Side.SELL)
-            for o in self._queue(side)
+            for order in self._queue(side)
         ]
         return np.array(rows, dtype=ORDER)
 
@@ -255,7 +254,7 @@ class OracleBook:
         rows = [(price, sum(o.shown for o in self._levels[side][price])) for price in self._prices(side)[:depth]]
         return np.array(rows, dtype=np.int64).reshape(-1, 2)
 
-    # ---- inputs -------------------------------------------------------------------------------------------------
+    # ---- inputs ----------------------------------------------------------------------------------------------------
 
     def apply(self, inputs: NDArray[Any]) -> NDArray[Any]:
         """Apply inputs in order; return what they caused."""
@@ -294,7 +293,7 @@ class OracleBook:
             if handle in self._live:
                 self._finish(self._live[handle], Done.EXPIRED)
 
-    # ---- NEW ----------------------------------------------------------------------------------------------------
+    # ---- NEW -------------------------------------------------------------------------------------------------------
 
     def _new(self, record: Input) -> None:
         self._check_owner(record.owner)
@@ -420,7 +419,7 @@ class OracleBook:
                 return lots + sum(maker.shown for maker in list(level)[: own.index(True)])
         return lots
 
-    # ---- matching -----------------------------------------------------------------------------------------------
+    # ---- matching --------------------------------------------------------------------------------------------------
 
     def _take(self, taker: Order) -> None:
         """Match, then let the remainder rest or go."""
@@ -498,7 +497,7 @@ class OracleBook:
             self._look_up_rates(account)
         return fees[0], fees[1]
 
-    # ---- leaving ------------------------------------------------------------------------------------------------
+    # ---- leaving ---------------------------------------------------------------------------------------------------
 
     def _finish(self, order: Order, reason: Done) -> None:
         """Take an order out of everything, free what it held, and say why."""
@@ -537,7 +536,7 @@ class OracleBook:
                     if order.owner == record.owner:
                         self._finish(order, Done.MASS)
 
-    # ---- AMEND --------------------------------------------------------------------------------------------------
+    # ---- AMEND -----------------------------------------------------------------------------------------------------
 
     def _amend(self, record: Input) -> None:
         rules = self.instrument
@@ -596,7 +595,7 @@ class OracleBook:
         if not keeps_place:
             self._take(order)
 
-    # ---- CONTROL and FUND ---------------------------------------------------------------------------------------
+    # ---- CONTROL and FUND ------------------------------------------------------------------------------------------
 
     def _control(self, record: Input) -> None:
         need(record.aux in list(Mode), Reject.BAD_RECORD)
@@ -626,7 +625,7 @@ class OracleBook:
             self._world.asset_free -= amount
         self._emit(EventKind.POSTED, side=record.side, owner=record.owner, handle=-1, lots=amount)
 
-    # ---- money --------------------------------------------------------------------------------------------------
+    # ---- money -----------------------------------------------------------------------------------------------------
 
     def _needed_hold(self, order: Order) -> int:
         if not order.is_buy:
@@ -669,7 +668,7 @@ class OracleBook:
     def _look_up_rates(self, account: Account) -> None:
         account.maker_ppm, account.taker_ppm = self._rates(account.volume_30d)
 
-    # ---- the book -----------------------------------------------------------------------------------------------
+    # ---- the book --------------------------------------------------------------------------------------------------
 
     def _best(self, side: int) -> int:
         return self.best_bid if side == Side.BUY else self.best_ask
@@ -707,7 +706,7 @@ class OracleBook:
     def _same_trader(one: Order, other: Order) -> bool:
         return one.owner == other.owner or (one.group == other.group and one.group >= 0)
 
-    # ---- checks shared by several kinds, and events ---------------------------------------------------------------
+    # ---- checks shared by several kinds, and events ----------------------------------------------------------------
 
     def _check_owner(self, owner: int) -> None:
         need(0 <= owner < len(self._owners), Reject.BAD_OWNER)
