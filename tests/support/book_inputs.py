@@ -163,7 +163,7 @@ def hostile_setup(seed: int = 0, max_orders: int = 16, may_borrow: bool | tuple[
     """Return a cramped market for `hostile_stream`: full pools, poor accounts, fees that change."""
     tiers = (STEEP_FEES, FLAT_FEES, REBATE, NO_FEES)[seed % 4]
     rules = instrument(
-        max_orders=max_orders, cash_per_tick_lot=1 + seed % 3, min_lots=1 + seed % 2, min_notional=15, max_lots=200
+        max_orders=max_orders, cash_per_tick_lot=1 + seed % 3, min_lots=1 + seed % 2, min_notional=90, max_lots=200
     )
     return Setup(rules, 5, tiers, may_borrow)
 
@@ -360,7 +360,7 @@ def streams(
         for _ in range(draw(st.integers(0, 2))):
             place = draw(st.integers(0, len(stream) - 1))
             name = draw(st.sampled_from([name for name in INPUT.names or () if name != "_pad"]))
-            stream[name][place] = draw(st.sampled_from(GARBAGE.tolist())) if INPUT[name].kind == "i" else 200
+            stream[name][place] = np.int64(draw(st.sampled_from(GARBAGE.tolist()))).astype(INPUT[name])
     wealth = draw(st.sampled_from([200, 2_000, 20_000])) * setup.instrument.cash_per_tick_lot
     return setup, np.concatenate([deposits(setup.accounts, cash=wealth, asset=wealth // 20), stream])
 
