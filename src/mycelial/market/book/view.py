@@ -1,0 +1,82 @@
+"""Reading a book: levels and orders as arrays, without changing anything."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from mycelial.market.book.ladder import exists, worse
+from mycelial.market.book.matching import best
+from mycelial.market.book.pool import handle_of
+from mycelial.market.book.state import LIVE, Book
+
+RESTING = np.dtype(
+    [
+        ("handle", "<i8"),
+        ("client_id", "<i8"),
+        ("price", "<i8"),
+        ("leaves", "<i8"),
+        ("shown", "<i8"),
+        ("display", "<i8"),
+        ("filled", "<i8"),
+        ("expire", "<i8"),
+        ("priority", "<i8"),
+        ("owner", "<i4"),
+        ("group", "<i4"),
+        ("side", "u1"),
+        ("tif", "u1"),
+        ("flags", "u1"),
+        ("stp", "u1"),
+        ("_pad", "u1", 4),
+    ]
+)
+
+
+@njit(cache=True)
+def levels(book: Book, side: int, depth: int) -> NDArray[np.int64]:
+    """Return the best `depth` levels: int64[n, 2] of tick and shown lots."""
+    found = np.empty((depth, 2), np.int64)
+    count, tick = 0, best(book, side)
+    while count < depth and exists(book, side, tick):
+        found[count, 0] = tick
+        found[count, 1] = book.levels[side, np.uint64(tick)].shown
+        count += 1
+        tick = worse(book, side, tick)
+    return found[:count]
+
+
+@njit(cache=True)
+def _list_orders(book: Book, found: NDArray[np.void]) -> int:
+    count = 0
+    for side in range(2):
+        tick = best(book, side)
+        while exists(book, side, tick):
+            at = book.levels[side, np.uint64(tick)].head
+            while at != 0:
+                row, order, terms = found[count], book.orders[at], book.terms[at]
+                row.handle = handle_of(book, at)
+                row.client_id = terms.client_id
+                row.price = tick
+                row.leaves = np.int64(order.shown) + order.hidden
+                row.shown = order.shown
+                row.display = terms.display
+                row.filled = terms.filled
+                row.expire = terms.expire
+                row.priority = order.priority
+                row.owner = terms.owner
+                row.group = max(terms.group, -1)
+                row.side = terms.side
+                row.tif = terms.tif
+                row.flags = terms.flags
+                row.stp = terms.stp
+                count += 1
+                at = order.next
+            tick = worse(book, side, tick)
+    return count
+
+
+def orders(book: Book) -> NDArray[np.void]:
+    """Return the live orders, bids from best to worst in queue order, then asks: ``RESTING[n]``."""
+    found = np.zeros(int(book.scalars[LIVE]), RESTING)
+    return found[: _list_orders(book, found)]
