@@ -139,14 +139,14 @@ def amend(book: Book, log: output.Log, n: int, inputs: NDArray[np.void], at: int
     filled, former = np.int64(terms.filled), np.int64(order.tick)
     total = filled + remainder if wish.lots == -1 else wish.lots
     tick = former if wish.price == -1 else wish.price
-    display = np.int64(terms.display) if wish.display == -1 else wish.display
+    display = min(np.int64(terms.display), total) if wish.display == -1 else wish.display
     if total <= 0:
         return refuse(book, log, n, inputs, at, _BAD_LOTS)
     if total > book.rules.max_lots:
         return refuse(book, log, n, inputs, at, _MAX_LOTS)
     if total <= filled:
         return withdraw(book, log, n, slot, _USER)
-    reason = _amend_reason(book, slot, tick, total, display, wish.display != -1)
+    reason = _amend_reason(book, slot, tick, total, display)
     if reason == 0 and tick == former and total == filled + remainder and display == terms.display:
         reason = _NO_CHANGE
     if reason == 0 and mode == _REDUCE_ONLY_MODE and total > filled + remainder:
@@ -190,14 +190,14 @@ def amend(book: Book, log: output.Log, n: int, inputs: NDArray[np.void], at: int
 
 
 @njit
-def _amend_reason(book: Book, slot: np.uint32, tick: int, total: int, display: int, display_given: bool) -> int:
+def _amend_reason(book: Book, slot: np.uint32, tick: int, total: int, display: int) -> int:
     """Check what would stand in the book after an amend."""
     if tick <= 0:
         return _BAD_TICK
     if tick >= book.rules.ladder:
         return _OUT_OF_LADDER
     if book.terms[slot].display == 0:
-        if display_given and display != 0:
+        if display != 0:
             return _BAD_DISPLAY
     elif not display_fits(book, display, total):
         return _BAD_DISPLAY
@@ -232,15 +232,15 @@ def fund(book: Book, log: output.Log, n: int, inputs: NDArray[np.void], at: int)
         return refuse(book, log, n, inputs, at, _BAD_RECORD)
     if book.scalars[MODE] == _MAINTENANCE:
         return refuse(book, log, n, inputs, at, _WRONG_MODE)
-    if amount >= _MOST_BALANCE or amount <= -_MOST_BALANCE:
-        return refuse(book, log, n, inputs, at, _BAD_LOTS)
     account = book.accounts[np.uint64(wish.owner)]
     world = book.accounts[np.uint64(book.rules.accounts + 1)]
     free = account.cash_free if side == 0 else account.asset_free
     held = account.cash_held if side == 0 else account.asset_held
     outside = world.cash_free if side == 0 else world.asset_free
-    if amount < 0 and free + amount < 0 and account.may_borrow == 0:
+    if account.may_borrow == 0 and amount < 0 and free + amount < 0:
         return refuse(book, log, n, inputs, at, _NO_FUNDS)
+    if amount >= _MOST_BALANCE or amount <= -_MOST_BALANCE:
+        return refuse(book, log, n, inputs, at, _BAD_LOTS)
     most = _MOST_BALANCE - 1
     if free + amount + held > most or free + amount < -most or outside - amount < -most or outside - amount > most:
         return refuse(book, log, n, inputs, at, _BAD_LOTS)

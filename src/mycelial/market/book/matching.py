@@ -37,6 +37,24 @@ def crosses(book: Book, side: int, limit: int) -> bool:
 
 
 @njit
+def is_same_trader(book: Book, slot: np.uint32, owner: int, group: int) -> bool:
+    """Tell whether the order in `slot` counts as one of `owner` trading for `group` (-1: for nobody else)."""
+    terms = book.terms[slot]
+    return terms.owner == owner or (terms.group == group and group >= 0)
+
+
+@njit
+def own_lots(book: Book, side: int, tick: int, owner: int, group: int) -> int:
+    """Return the lots of a level, hidden ones included, that are of one trader."""
+    lots, at = np.int64(0), book.levels[side, np.uint64(tick)].head
+    while at != 0:
+        if is_same_trader(book, at, owner, group):
+            lots += np.int64(book.orders[at].shown) + book.orders[at].hidden
+        at = book.orders[at].next
+    return lots
+
+
+@njit
 def finish(book: Book, log: output.Log, n: int, slot: np.uint32, reason: int, leaves: int) -> int:
     """End an order that is in no queue: write DONE, give back its hold, free its slot."""
     n = output.done(book, log, n, slot, reason, leaves)
@@ -102,8 +120,8 @@ def _sweep(book: Book, log: output.Log, n: int, taker: np.uint32, stp: int, tick
     level = book.levels[maker_side, np.uint64(tick)]
     at, stopped = level.head, False
     while at != 0 and order.shown > 0:
-        maker, maker_terms = book.orders[at], book.terms[at]
-        if stp != _NONE and maker_terms.group == terms.group:
+        maker = book.orders[at]
+        if stp != _NONE and is_same_trader(book, at, terms.owner, terms.group):
             if stp != _NEWEST:
                 behind = maker.next
                 level.shown -= maker.shown
@@ -173,7 +191,7 @@ def can_fill(book: Book, taker: np.uint32, stp: int) -> bool:
         if stp != _NONE:
             ahead, own, at = np.int64(0), np.int64(0), level.head
             while at != 0:
-                if book.terms[at].group == terms.group:
+                if is_same_trader(book, at, terms.owner, terms.group):
                     if stp != _OLDEST:
                         return ahead >= need
                     own += np.int64(book.orders[at].shown) + book.orders[at].hidden

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mycelial.market.book import output
 from mycelial.market.book.ladder import exists, worse
 from mycelial.market.book.ledger import bring_up_to_date, cash_hold, hold_rate, take_hold
-from mycelial.market.book.matching import best, enter
+from mycelial.market.book.matching import best, enter, own_lots
 from mycelial.market.book.pool import find_id, is_full, remember_id, take_slot
 from mycelial.market.book.records import Flag, Mode, Reject, Stp, Tif
 from mycelial.market.book.state import ICEBERGS, MODE, NOW, Book
@@ -33,6 +33,7 @@ _DUP_CLIENT_ID, _WRONG_MODE, _POOL_FULL, _BAD_TIF = (
 _BAD_DISPLAY, _BAD_OWNER, _BAD_RECORD, _NOT_REDUCING = (
     int(r) for r in (Reject.BAD_DISPLAY, Reject.BAD_OWNER, Reject.BAD_RECORD, Reject.REDUCE_ONLY)
 )
+_OLDEST = int(Stp.CANCEL_OLDEST)
 _MILLION = 1_000_000
 
 
@@ -76,10 +77,10 @@ def place(book: Book, log: output.Log, n: int, inputs: NDArray[np.void], at: int
     order.shown = np.int32(wish.lots)
     order.hidden = np.int32(0)
     terms.client_id = wish.client_id
-    terms.expire = wish.expire
+    terms.expire = wish.expire if wish.tif == _GTD else 0
     terms.hold = 0
     terms.owner = wish.owner
-    terms.group = wish.group if wish.group >= 0 else -2 - wish.owner
+    terms.group = wish.group if wish.group >= 0 else -1
     terms.filled = np.int32(0)
     terms.display = np.int32(wish.display if wish.flags & _ICEBERG else 0)
     terms.hold_ppm = np.int32(rate)
@@ -127,7 +128,7 @@ def _examine(book: Book, wish: np.void) -> tuple[int, int]:
         valued_at = best(book, 1 - side)
         if not exists(book, 1 - side, valued_at):
             return _NO_LIQUIDITY, limit
-        limit = _market_limit(book, side, wish.lots, flags & _NO_PROTECTION != 0)
+        limit = _market_limit(book, wish, side, flags & _NO_PROTECTION != 0)
     elif limit <= 0:
         return _BAD_TICK, limit
     elif limit >= rules.ladder:
@@ -174,14 +175,17 @@ def _reduces(book: Book, wish: np.void) -> bool:
 
 
 @njit
-def _market_limit(book: Book, side: int, lots: int, unprotected: bool) -> int:
+def _market_limit(book: Book, wish: np.void, side: int, unprotected: bool) -> int:
     """Return how far a market order may go: its protection price, or the worst level that it needs."""
     other = 1 - side
     tick = best(book, other)
     if not unprotected:
         reach = tick * book.rules.protection_ppm // _MILLION
         return min(tick + reach, book.rules.ladder - 1) if side == 0 else max(tick - reach, 1)
+    lots = wish.lots
     while True:
+        if wish.stp == _OLDEST:
+            lots += own_lots(book, other, tick, wish.owner, wish.group)
         lots -= book.levels[other, np.uint64(tick)].shown + book.hidden[other, np.uint64(tick)]
         behind = worse(book, other, tick)
         if lots <= 0 or not exists(book, other, behind):

@@ -40,7 +40,7 @@ TERMS = np.dtype(
         ("serial", "<i8"),  # order of acceptance; -1 in a free slot
         ("hold", "<i8"),  # cash units of a buy, lots of a sell
         ("owner", "<i4"),
-        ("group", "<i4"),  # group, or -2 - owner for an owner alone
+        ("group", "<i4"),  # -1: an owner alone
         ("filled", "<i4"),
         ("display", "<i4"),  # 0: all is shown
         ("hold_ppm", "<i4"),

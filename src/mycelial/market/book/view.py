@@ -65,7 +65,7 @@ def _list_orders(book: Book, found: NDArray[np.void]) -> int:
                 row.expire = terms.expire
                 row.priority = order.priority
                 row.owner = terms.owner
-                row.group = max(terms.group, -1)
+                row.group = terms.group
                 row.side = terms.side
                 row.tif = terms.tif
                 row.flags = terms.flags
