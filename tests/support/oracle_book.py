@@ -34,7 +34,7 @@ from mycelial.market.book.records import (
 
 DAY_NS = 86_400 * 10**9
 WINDOW_DAYS = 30
-MOST_BALANCE = 2**62
+BALANCE_BOUND = 2**62
 GENERATIONS = 2**31
 ONE = 1_000_000  # parts per million in one
 
@@ -164,6 +164,11 @@ class Account:
         return self.asset_free + self.asset_held
 
     @property
+    def worst_ppm(self) -> int:
+        """The rate at which a new order holds."""
+        return max(self.maker_ppm, self.taker_ppm, 0)
+
+    @property
     def volume_30d(self) -> int:
         return sum(self.volume_by_day.values())
 
@@ -198,9 +203,9 @@ class OracleBook:
         self.now = 0
         borrowers = np.broadcast_to(np.asarray(may_borrow, dtype=bool), accounts)
         self._owners = [Account(bool(b)) for b in borrowers]
-        for account in self._owners:
-            self._look_up_rates(account)
         self._exchange, self._world = Account(True), Account(True)
+        for account in [*self._owners, self._exchange, self._world]:
+            self._look_up_rates(account)
 
         self._levels: dict[int, dict[int, deque[Order]]] = {Side.BUY: {}, Side.SELL: {}}
         self._live: dict[int, Order] = {}  # by handle
@@ -303,8 +308,6 @@ class OracleBook:
         self._live[order.handle] = order
         if order.client_id:
             self._by_client[order.owner, order.client_id] = order
-        account = self._owners[order.owner]
-        self._refresh(account)
         self._set_hold(order)
         self._emit_order(EventKind.ACCEPTED, order, price=order.price, lots=order.leaves, leaves=order.leaves)
 
@@ -337,8 +340,7 @@ class OracleBook:
         need(record.lots >= rules.min_lots, Reject.MIN_LOTS)
         need(record.lots <= rules.max_lots, Reject.MAX_LOTS)
         if iceberg:
-            need(1 <= record.display <= record.lots, Reject.BAD_DISPLAY)
-            need(record.display * rules.iceberg_parts >= record.lots, Reject.BAD_DISPLAY)
+            need(self._may_show(record.display, record.lots), Reject.BAD_DISPLAY)
         else:
             need(record.display == 0, Reject.BAD_DISPLAY)
 
@@ -360,11 +362,12 @@ class OracleBook:
             shrinkable = -account.position if record.side == Side.BUY else account.position
             need(record.lots <= shrinkable, Reject.REDUCE_ONLY)
 
+        self._refresh(account)
         order = Order(
             handle=0,
             side=record.side,
             owner=record.owner,
-            group=record.group,
+            group=max(record.group, -1),
             client_id=record.client_id,
             price=record.price,
             leaves=record.lots,
@@ -374,13 +377,16 @@ class OracleBook:
             stp=record.stp,
             expire=record.expire if tif == Tif.GTD else 0,
             accepted=self._seq,
-            hold_ppm=self._hold_ppm_now(account),
+            hold_ppm=account.worst_ppm,
         )
         if market:
             order.price = self._market_limit(order)
         self._need_funds(account, order, already_held=0)
         need(bool(self._free_slots), Reject.POOL_FULL)
         return order
+
+    def _may_show(self, display: int, total: int) -> bool:
+        return 1 <= display <= total <= display * self.instrument.iceberg_parts
 
     def _market_limit(self, order: Order) -> int:
         """Return the worst price a market order may trade at."""
@@ -490,11 +496,12 @@ class OracleBook:
                 account.asset_free -= lots
                 account.cash_free += notional - paid
             self._exchange.cash_free += paid
-        today = self.now // DAY_NS
-        for order in (taker, maker):
-            account = self._owners[order.owner]
-            account.volume_by_day[today] = account.volume_by_day.get(today, 0) + notional
-            self._look_up_rates(account)
+        if len(self.fee_tiers) > 1:  # with one tier nobody asks for the volume
+            today = self.now // DAY_NS
+            for order in (taker, maker):
+                account = self._owners[order.owner]
+                account.volume_by_day[today] = account.volume_by_day.get(today, 0) + notional
+                self._look_up_rates(account)
         return fees[0], fees[1]
 
     # ---- leaving ---------------------------------------------------------------------------------------------------
@@ -547,7 +554,7 @@ class OracleBook:
 
         total = order.total if record.lots == -1 else record.lots
         price = order.price if record.price == -1 else record.price
-        display = order.display if record.display == -1 else record.display
+        display = min(order.display, total) if record.display == -1 else record.display
         need(total > 0, Reject.BAD_LOTS)
         need(total <= rules.max_lots, Reject.MAX_LOTS)
         if total <= order.filled:
@@ -557,11 +564,9 @@ class OracleBook:
         need(price > 0, Reject.BAD_TICK)
         need(price < rules.ladder_ticks, Reject.OUT_OF_LADDER)
         if order.display:
-            need(display >= 1, Reject.BAD_DISPLAY)
-            need(record.display == -1 or display <= total, Reject.BAD_DISPLAY)
-            need(display * rules.iceberg_parts >= total, Reject.BAD_DISPLAY)
+            need(self._may_show(display, total), Reject.BAD_DISPLAY)
         else:
-            need(record.display == -1, Reject.BAD_DISPLAY)
+            need(display == 0, Reject.BAD_DISPLAY)
         need(total >= rules.min_lots, Reject.MIN_LOTS)
         need(price * total * rules.cash_per_tick_lot >= rules.min_notional, Reject.MIN_NOTIONAL)
         need((total, price, display) != (order.total, order.price, order.display), Reject.NO_CHANGE)
@@ -569,12 +574,12 @@ class OracleBook:
         need(not (order.flags & Flag.POST_ONLY and self._crosses(order.side, price)), Reject.POST_ONLY_AMEND)
 
         account = self._owners[order.owner]
+        self._refresh(account)
         changed = Order(**{name: getattr(order, name) for name in Order.__slots__})
         changed.price, changed.leaves, changed.display = price, total - order.filled, display
-        changed.hold_ppm = self._hold_ppm_now(account)
+        changed.hold_ppm = account.worst_ppm
         self._need_funds(account, changed, already_held=order.hold)
 
-        self._refresh(account)
         keeps_place = price == order.price and total <= order.total and display <= order.display
         former_price = order.price
         if not keeps_place:
@@ -616,7 +621,8 @@ class OracleBook:
         )
         need(account.may_borrow or free + amount >= 0, Reject.NO_FUNDS)
         world = self._world.cash_free if record.side == 0 else self._world.asset_free
-        need(abs(free + held + amount) <= MOST_BALANCE and abs(world - amount) <= MOST_BALANCE, Reject.BAD_LOTS)
+        bounded = (amount, free + amount, free + amount + held, world - amount)
+        need(all(abs(value) < BALANCE_BOUND for value in bounded), Reject.BAD_LOTS)
         if record.side == 0:
             account.cash_free += amount
             self._world.cash_free -= amount
@@ -649,24 +655,15 @@ class OracleBook:
         more = self._needed_hold(order) - already_held
         need(account.may_borrow or more <= free, Reject.NO_FUNDS)
 
-    def _recent_volume(self, account: Account) -> dict[int, int]:
-        first_day = self.now // DAY_NS - (WINDOW_DAYS - 1)
-        return {day: volume for day, volume in account.volume_by_day.items() if day >= first_day}
-
-    def _rates(self, volume: int) -> tuple[int, int]:
-        reached = [(maker, taker) for threshold, maker, taker in self.fee_tiers if volume >= threshold]
-        return reached[-1]
-
-    def _hold_ppm_now(self, account: Account) -> int:
-        return max(*self._rates(sum(self._recent_volume(account).values())), 0)
-
     def _refresh(self, account: Account) -> None:
         """Drop the days that fell out of the window and look the rates up."""
-        account.volume_by_day = self._recent_volume(account)
+        first_day = self.now // DAY_NS - (WINDOW_DAYS - 1)
+        account.volume_by_day = {day: volume for day, volume in account.volume_by_day.items() if day >= first_day}
         self._look_up_rates(account)
 
     def _look_up_rates(self, account: Account) -> None:
-        account.maker_ppm, account.taker_ppm = self._rates(account.volume_30d)
+        reached = [rates for threshold, *rates in self.fee_tiers if account.volume_30d >= threshold]
+        account.maker_ppm, account.taker_ppm = reached[-1]
 
     # ---- the book --------------------------------------------------------------------------------------------------
 
