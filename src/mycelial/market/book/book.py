@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from mycelial.domain.errors import DataError
 from mycelial.domain.instrument import Instrument
-from mycelial.market.book import output, snapshot, view
-from mycelial.market.book.kernel import apply, room_needed
+from mycelial.market.book import snapshot, view
+from mycelial.market.book.kernel import apply
 from mycelial.market.book.records import INPUT, Mode
-from mycelial.market.book.state import BEST_ASK, BEST_BID, DIGEST, MODE, NOW, SEQ, Book, allocate
+from mycelial.market.book.state import State, allocate
 
 FREE = ((0, 0, 0),)
+
+MOST_ROOM = 1 << 20  # events; more is worked off in parts
 
 
 class OrderBook:
@@ -46,8 +48,7 @@ class OrderBook:
         may_borrow: bool | NDArray[np.bool_] = False,
     ) -> None:
         self.instrument = instrument
-        self.state: Book = allocate(instrument, accounts, fee_tiers, np.asarray(may_borrow, np.bool_))
-        self._log = output.new_log(64)
+        self.state: State = allocate(instrument, accounts, fee_tiers, np.asarray(may_borrow, np.bool_))
 
     def apply(self, inputs: NDArray[np.void]) -> NDArray[np.void]:
         """Apply records in order; return the events they caused, ``EVENT[n]``.
@@ -64,60 +65,62 @@ class OrderBook:
         if inputs.dtype != INPUT:
             raise DataError(f"an order book takes records of dtype INPUT (mycelial.market.book), not {inputs.dtype}")
         inputs = np.ascontiguousarray(inputs)
-        parts, at, written = [], 0, 0
-        self._reserve(2 * len(inputs))
+        state, parts, at = self.state, [], 0
         while True:
-            at, written = apply(self.state, self._log, inputs, at, 0)
-            parts.append(self._log.events[:written].copy())
+            self._make_room(2 * (len(inputs) - at))
+            state.header["written"] = 0
+            at = apply(state.header, inputs, at)
+            parts.append(state.arrays["events"][: state.scalar("written")].copy())
             if at == len(inputs):
-                break
-            self._reserve(2 * (len(inputs) - at))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+                return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def apply_one(self, record: NDArray[np.void] | np.void) -> NDArray[np.void]:
         """Apply one record; see `apply`."""
         return self.apply(np.asarray(record, INPUT).reshape(1))
 
-    def _reserve(self, wanted: int) -> None:
-        """Make room for the next input, and as far as sensible for all."""
-        needed = int(room_needed(self.state))
-        if len(self._log.events) < needed or (len(self._log.events) < wanted and len(self._log.events) < MOST_ROOM):
-            self._log = output.new_log(max(2 * needed, min(wanted + needed, MOST_ROOM)))
+    def _make_room(self, wanted: int) -> None:
+        """Make room for the events of the next input, and for `wanted` as far as sensible."""
+        state = self.state
+        needed = 8 + 3 * state.scalar("live")
+        needed += 2 * (self.instrument.iceberg_parts + 1) * state.scalar("icebergs")  # as `kernel.room_needed`
+        have = state.scalar("events_room")
+        if have < needed or have < min(wanted, MOST_ROOM):
+            state.make_room(max(2 * needed, min(wanted + needed, MOST_ROOM)))
 
     @property
     def now(self) -> int:
         """Time of the book, ns."""
-        return int(self.state.scalars[NOW])
+        return self.state.scalar("now")
 
     @property
     def seq(self) -> int:
         """Number of inputs applied."""
-        return int(self.state.scalars[SEQ])
+        return self.state.scalar("seq")
 
     @property
     def mode(self) -> Mode:
         """Session mode."""
-        return Mode(int(self.state.scalars[MODE]))
+        return Mode(self.state.scalar("mode"))
 
     @property
     def best_bid(self) -> int:
         """Highest bid in ticks, 0 if there is none."""
-        return int(self.state.scalars[BEST_BID])
+        return self.state.scalar("best_bid")
 
     @property
     def best_ask(self) -> int:
         """Lowest ask in ticks, 0 if there is none."""
-        ask = int(self.state.scalars[BEST_ASK])
+        ask = self.state.scalar("best_ask")
         return 0 if ask == self.instrument.ladder_ticks else ask
 
     @property
     def digest(self) -> int:
         """64-bit fingerprint of every event so far."""
-        return int(np.uint64(self.state.scalars[DIGEST]))
+        return self.state.scalar("digest")
 
     def accounts(self) -> NDArray[np.void]:
         """Return a copy of the accounts, ``ACCOUNT[N + 2]``."""
-        return self.state.accounts.copy()
+        return self.state.arrays["accounts"].copy()
 
     def levels(self, side: int, depth: int = 10) -> NDArray[np.int64]:
         """Return the best levels of a side, best first: int64[n, 2] of price in ticks and shown lots."""
@@ -142,10 +145,7 @@ class OrderBook:
         """
         book = cls.__new__(cls)
         book.state, book.instrument = snapshot.load(data)
-        book._log = output.new_log(64)
         return book
 
 
 MOST_ROOM = 1 << 20  # events; more is worked off in parts
-
-

@@ -10,94 +10,111 @@ import numpy as np
 from numba import njit
 
 from mycelial.domain.bits import highest_bit, trailing_zeros
-from mycelial.market.book.state import BEST_ASK, BEST_BID, PRIORITY, Book
+from mycelial.market.book.state import Book, group_of, hidden_of, level_of, order_of, top_of, word_of
 
-_ONE, _SIX, _LOW = np.uint64(1), np.uint64(6), np.uint64(63)
-_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+_ONE, _ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
+_LOW = 63
+
+
+@njit
+def _bit(at: int) -> np.uint64:
+    return _ONE << np.uint64(at & _LOW)
+
+
+@njit
+def _lower(at: int) -> np.uint64:
+    """Return a mask of the bits below that of `at` in its word."""
+    return _bit(at) - _ONE
+
+
+@njit
+def _higher(at: int) -> np.uint64:
+    """Return a mask of the bits above that of `at` in its word."""
+    return (_ALL << np.uint64(at & _LOW)) << _ONE
 
 
 @njit
 def mark(book: Book, side: int, tick: int) -> None:
     """Say that a tick has orders now, and move the best price."""
-    at = np.uint64(tick)
-    word = at >> _SIX
-    if book.words[side, word] == 0:
-        group = word >> _SIX
-        if book.summary[side, group] == 0:
-            book.top[side, group >> _SIX] |= _ONE << (group & _LOW)
-        book.summary[side, group] |= _ONE << (word & _LOW)
-    book.words[side, word] |= _ONE << (at & _LOW)
+    word = tick >> 6
+    bits = word_of(book, 2 * word + side)
+    if bits.bits == 0:
+        group = word >> 6
+        groups = group_of(book, 2 * group + side)
+        if groups.bits == 0:
+            top_of(book, 2 * (group >> 6) + side).bits |= _bit(group)
+        groups.bits |= _bit(word)
+    bits.bits |= _bit(tick)
     if side == 0:
-        if tick > book.scalars[BEST_BID]:
-            book.scalars[BEST_BID] = tick
-    elif tick < book.scalars[BEST_ASK]:
-        book.scalars[BEST_ASK] = tick
+        if tick > book.best_bid:
+            book.best_bid = tick
+    elif tick < book.best_ask:
+        book.best_ask = tick
 
 
 @njit
 def clear(book: Book, side: int, tick: int) -> None:
     """Say that a tick is empty now, and move the best price."""
-    at = np.uint64(tick)
-    word = at >> _SIX
-    book.words[side, word] &= ~(_ONE << (at & _LOW))
-    if book.words[side, word] == 0:
-        group = word >> _SIX
-        book.summary[side, group] &= ~(_ONE << (word & _LOW))
-        if book.summary[side, group] == 0:
-            book.top[side, group >> _SIX] &= ~(_ONE << (group & _LOW))
+    word = tick >> 6
+    bits = word_of(book, 2 * word + side)
+    bits.bits &= ~_bit(tick)
+    if bits.bits == 0:
+        group = word >> 6
+        groups = group_of(book, 2 * group + side)
+        groups.bits &= ~_bit(word)
+        if groups.bits == 0:
+            top_of(book, 2 * (group >> 6) + side).bits &= ~_bit(group)
     if side == 0:
-        if tick == book.scalars[BEST_BID]:
-            book.scalars[BEST_BID] = below(book, tick)
-    elif tick == book.scalars[BEST_ASK]:
-        book.scalars[BEST_ASK] = above(book, tick)
+        if tick == book.best_bid:
+            book.best_bid = below(book, tick)
+    elif tick == book.best_ask:
+        book.best_ask = above(book, tick)
 
 
 @njit
 def below(book: Book, tick: int) -> int:
     """Return the highest bid tick under `tick`, 0 if there is none."""
-    at = np.uint64(tick)
-    word = at >> _SIX
-    found = book.words[0, word] & ((_ONE << (at & _LOW)) - _ONE)
+    word = tick >> 6
+    found = word_of(book, 2 * word).bits & _lower(tick)
     if found != 0:
-        return (np.int64(word) << 6) + highest_bit(found)
-    group = word >> _SIX
-    found = book.summary[0, group] & ((_ONE << (word & _LOW)) - _ONE)
+        return (word << 6) + highest_bit(found)
+    group = word >> 6
+    found = group_of(book, 2 * group).bits & _lower(word)
     if found == 0:
-        high = group >> _SIX
-        found = book.top[0, high] & ((_ONE << (group & _LOW)) - _ONE)
+        high = group >> 6
+        found = top_of(book, 2 * high).bits & _lower(group)
         while found == 0:
             if high == 0:
                 return 0
-            high -= _ONE
-            found = book.top[0, high]
-        group = (high << _SIX) + np.uint64(highest_bit(found))
-        found = book.summary[0, group]
-    word = (group << _SIX) + np.uint64(highest_bit(found))
-    return (np.int64(word) << 6) + highest_bit(book.words[0, word])
+            high -= 1
+            found = top_of(book, 2 * high).bits
+        group = (high << 6) + highest_bit(found)
+        found = group_of(book, 2 * group).bits
+    word = (group << 6) + highest_bit(found)
+    return (word << 6) + highest_bit(word_of(book, 2 * word).bits)
 
 
 @njit
 def above(book: Book, tick: int) -> int:
     """Return the lowest ask tick over `tick`, `ladder` if there is none."""
-    at = np.uint64(tick)
-    word = at >> _SIX
-    found = book.words[1, word] & ((_ALL << (at & _LOW)) << _ONE)
+    word = tick >> 6
+    found = word_of(book, 2 * word + 1).bits & _higher(tick)
     if found != 0:
-        return (np.int64(word) << 6) + trailing_zeros(found)
-    group = word >> _SIX
-    found = book.summary[1, group] & ((_ALL << (word & _LOW)) << _ONE)
+        return (word << 6) + trailing_zeros(found)
+    group = word >> 6
+    found = group_of(book, 2 * group + 1).bits & _higher(word)
     if found == 0:
-        high = group >> _SIX
-        found = book.top[1, high] & ((_ALL << (group & _LOW)) << _ONE)
+        high = group >> 6
+        found = top_of(book, 2 * high + 1).bits & _higher(group)
         while found == 0:
-            high += _ONE
-            if high == np.uint64(book.top.shape[1]):
-                return book.rules.ladder
-            found = book.top[1, high]
-        group = (high << _SIX) + np.uint64(trailing_zeros(found))
-        found = book.summary[1, group]
-    word = (group << _SIX) + np.uint64(trailing_zeros(found))
-    return (np.int64(word) << 6) + trailing_zeros(book.words[1, word])
+            high += 1
+            if high == book.tops:
+                return book.ladder
+            found = top_of(book, 2 * high + 1).bits
+        group = (high << 6) + trailing_zeros(found)
+        found = group_of(book, 2 * group + 1).bits
+    word = (group << 6) + trailing_zeros(found)
+    return (word << 6) + trailing_zeros(word_of(book, 2 * word + 1).bits)
 
 
 @njit
@@ -109,49 +126,43 @@ def worse(book: Book, side: int, tick: int) -> int:
 @njit
 def exists(book: Book, side: int, tick: int) -> bool:
     """Tell whether a best or next tick is a level, not the end of the side."""
-    return tick > 0 if side == 0 else tick < book.rules.ladder
+    return tick > 0 if side == 0 else tick < book.ladder
 
 
 @njit
-def join(book: Book, slot: np.uint32, side: int, tick: int) -> None:
+def join(book: Book, slot: int, side: int, tick: int) -> None:
     """Put an order, its `shown` and `hidden` set, at the back of the queue of `tick`."""
-    order = book.orders[slot]
-    level = book.levels[side, np.uint64(tick)]
-    priority = book.scalars[PRIORITY]
-    book.scalars[PRIORITY] = priority + 1
-    order.priority = priority
-    order.tick = np.uint32(tick)
-    order.next = np.uint32(0)
-    tail = level.tail
-    order.prev = tail
-    if tail == 0:
+    order, level = order_of(book, slot), level_of(book, 2 * tick + side)
+    order.priority = book.priority
+    book.priority += 1
+    order.next, order.prev = 0, level.tail
+    if level.tail == 0:
         level.head = slot
         mark(book, side, tick)
     else:
-        book.orders[tail].next = slot
+        order_of(book, level.tail).next = slot
     level.tail = slot
     level.shown += order.shown
     if order.hidden != 0:
-        book.hidden[side, np.uint64(tick)] += order.hidden
+        hidden_of(book, 2 * tick + side).lots += order.hidden
 
 
 @njit
-def leave(book: Book, slot: np.uint32, side: int) -> None:
+def leave(book: Book, slot: int, side: int) -> None:
     """Take an order out of its queue."""
-    order = book.orders[slot]
+    order = order_of(book, slot)
     tick = np.int64(order.tick)
-    level = book.levels[side, np.uint64(tick)]
-    before, behind = order.prev, order.next
-    if before == 0:
-        level.head = behind
+    level = level_of(book, 2 * tick + side)
+    if order.prev == 0:
+        level.head = order.next
     else:
-        book.orders[before].next = behind
-    if behind == 0:
-        level.tail = before
+        order_of(book, order.prev).next = order.next
+    if order.next == 0:
+        level.tail = order.prev
     else:
-        book.orders[behind].prev = before
+        order_of(book, order.next).prev = order.prev
     level.shown -= order.shown
     if order.hidden != 0:
-        book.hidden[side, np.uint64(tick)] -= order.hidden
+        hidden_of(book, 2 * tick + side).lots -= order.hidden
     if level.head == 0:
         clear(book, side, tick)

@@ -8,7 +8,17 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mycelial.market.book.state import DAY_NS, NEVER, NOW, VOLUME_DAYS, Book
+from mycelial.market.book.state import (
+    DAY_NS,
+    NEVER,
+    VOLUME_DAYS,
+    Book,
+    account_of,
+    order_of,
+    terms_of,
+    tier_of,
+    volume_of,
+)
 
 _MILLION, _HALF, _CARRY = np.uint64(1_000_000), np.uint64(500_000), np.uint64(999_999)
 
@@ -24,7 +34,7 @@ def fee(notional: int, ppm: int) -> int:
 @njit
 def cash_hold(book: Book, tick: int, lots: int, ppm: int) -> int:
     """Return the cash units a buy of `lots` at `tick` holds, fees and their rounding included."""
-    notional = tick * lots * book.rules.cash_per_tick_lot
+    notional = tick * lots * book.cash_per_tick_lot
     if ppm == 0:
         return notional
     size, rate = np.uint64(notional), np.uint64(ppm)
@@ -34,74 +44,74 @@ def cash_hold(book: Book, tick: int, lots: int, ppm: int) -> int:
 @njit
 def hold_rate(book: Book, owner: int) -> int:
     """Return the worst fee rate of an account in ppm, not below 0."""
-    account = book.accounts[np.uint64(owner)]
+    account = account_of(book, owner)
     return max(account.maker_ppm, account.taker_ppm, 0)
 
 
 @njit
 def _look_up(book: Book, owner: int) -> None:
-    account = book.accounts[np.uint64(owner)]
+    account = account_of(book, owner)
     tier = 0
-    while tier + 1 < book.rules.tiers and account.volume_30d >= book.thresholds[tier + 1]:
+    while tier + 1 < book.tiers and account.volume_30d >= tier_of(book, tier + 1).threshold:
         tier += 1
-    account.maker_ppm = book.rates[tier, 0]
-    account.taker_ppm = book.rates[tier, 1]
-    account.next_threshold = book.thresholds[tier + 1] if tier + 1 < book.rules.tiers else NEVER
+    account.maker_ppm = tier_of(book, tier).maker_ppm
+    account.taker_ppm = tier_of(book, tier).taker_ppm
+    account.next_threshold = tier_of(book, tier + 1).threshold if tier + 1 < book.tiers else NEVER
 
 
 @njit
 def bring_up_to_date(book: Book, owner: int) -> None:
     """Drop the days that fell out of an account's 30-day volume, and look up its rates."""
-    if book.rules.tiers == 1:
+    if book.tiers == 1:
         return
-    account = book.accounts[np.uint64(owner)]
-    today = book.scalars[NOW] // DAY_NS
+    account = account_of(book, owner)
+    today = book.now // DAY_NS
     gone = today - account.day
     if gone == 0:
         return
     for back in range(min(gone, VOLUME_DAYS)):
-        day = (today - back) % VOLUME_DAYS
-        account.volume_30d -= book.volumes[np.uint64(owner), np.uint64(day)]
-        book.volumes[np.uint64(owner), np.uint64(day)] = 0
+        volume = volume_of(book, owner * VOLUME_DAYS + (today - back) % VOLUME_DAYS)
+        account.volume_30d -= volume.cash
+        volume.cash = 0
     account.day = today
     _look_up(book, owner)
 
 
 @njit
 def _count_volume(book: Book, owner: int, notional: int) -> None:
-    account = book.accounts[np.uint64(owner)]
+    account = account_of(book, owner)
     account.volume_30d += notional
-    book.volumes[np.uint64(owner), np.uint64(account.day % VOLUME_DAYS)] += notional
+    volume_of(book, owner * VOLUME_DAYS + account.day % VOLUME_DAYS).cash += notional
     if account.volume_30d >= account.next_threshold:
         _look_up(book, owner)
 
 
 @njit
-def settle(book: Book, taker: np.uint32, maker: np.uint32, tick: int, lots: int) -> tuple[int, int]:
+def settle(book: Book, taker: int, maker: int, tick: int, lots: int) -> tuple[int, int]:
     """Move money and assets of one fill; return the fees of taker and maker.
 
     `filled` of both orders is raised and their holds are cut to what remains.
     """
-    taker_terms, maker_terms = book.terms[taker], book.terms[maker]
+    taker_terms, maker_terms = terms_of(book, taker), terms_of(book, maker)
     taker_owner, maker_owner = np.int64(taker_terms.owner), np.int64(maker_terms.owner)
-    notional = tick * lots * book.rules.cash_per_tick_lot
+    notional = tick * lots * book.cash_per_tick_lot
     bring_up_to_date(book, taker_owner)
     bring_up_to_date(book, maker_owner)
-    taker_fee = fee(notional, min(book.accounts[np.uint64(taker_owner)].taker_ppm, taker_terms.hold_ppm))
-    maker_fee = fee(notional, min(book.accounts[np.uint64(maker_owner)].maker_ppm, maker_terms.hold_ppm))
+    taker_fee = fee(notional, min(account_of(book, taker_owner).taker_ppm, taker_terms.hold_ppm))
+    maker_fee = fee(notional, min(account_of(book, maker_owner).maker_ppm, maker_terms.hold_ppm))
     _settle_side(book, taker, lots, notional, taker_fee)
     _settle_side(book, maker, lots, notional, maker_fee)
-    book.accounts[np.uint64(book.rules.accounts)].cash_free += taker_fee + maker_fee
-    if book.rules.tiers > 1:
+    account_of(book, book.owners).cash_free += taker_fee + maker_fee
+    if book.tiers > 1:
         _count_volume(book, taker_owner, notional)
         _count_volume(book, maker_owner, notional)
     return taker_fee, maker_fee
 
 
 @njit
-def _settle_side(book: Book, slot: np.uint32, lots: int, notional: int, charged: int) -> None:
-    order, terms = book.orders[slot], book.terms[slot]
-    account = book.accounts[np.uint64(terms.owner)]
+def _settle_side(book: Book, slot: int, lots: int, notional: int, charged: int) -> None:
+    order, terms = order_of(book, slot), terms_of(book, slot)
+    account = account_of(book, terms.owner)
     terms.filled += lots
     if terms.side == 0:
         left = np.int64(order.shown) + order.hidden - lots
@@ -118,10 +128,18 @@ def _settle_side(book: Book, slot: np.uint32, lots: int, notional: int, charged:
 
 
 @njit
-def take_hold(book: Book, slot: np.uint32, hold: int) -> None:
+def can_hold(book: Book, owner: int, side: int, more: int) -> bool:
+    """Tell whether an account may put `more` (cash of a buy, lots of a sell) aside."""
+    account = account_of(book, owner)
+    free = account.cash_free if side == 0 else account.asset_free
+    return more <= 0 or free >= more or account.may_borrow != 0
+
+
+@njit
+def take_hold(book: Book, slot: int, hold: int) -> None:
     """Move what an order needs from free to held."""
-    terms = book.terms[slot]
-    account = book.accounts[np.uint64(terms.owner)]
+    terms = terms_of(book, slot)
+    account = account_of(book, terms.owner)
     if terms.side == 0:
         account.cash_free -= hold - terms.hold
         account.cash_held += hold - terms.hold

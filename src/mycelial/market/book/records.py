@@ -30,14 +30,14 @@ acceptance). Then the checks of its kind run in this order and the first that fa
 * NEW: BAD_OWNER; BAD_RECORD (side, tif, stp, unknown flag); MODE; BAD_TIF (POST_ONLY or ICEBERG with IOC, FOK or
   MARKET; MARKET with GTD; GTD with expire <= ts); BAD_LOTS (<= 0), MIN_LOTS, MAX_LOTS; BAD_DISPLAY (an iceberg shows
   from lots / iceberg_parts to lots and at least 1, others 0); BAD_TICK (price <= 0), OUT_OF_LADDER (price >=
-  ladder_ticks); NO_LIQUIDITY (MARKET against an empty side); MIN_NOTIONAL (at   the limit, or for MARKET at the best
-  opposite price); DUP_CLIENT_ID; REDUCE_ONLY (flag or mode: the order must be on   the side that shrinks the position
+  ladder_ticks); NO_LIQUIDITY (MARKET against an empty side); MIN_NOTIONAL (at the limit, or for MARKET at the best
+  opposite price); DUP_CLIENT_ID; REDUCE_ONLY (flag or mode: the order must be on the side that shrinks the position
   and no larger than it; a spot position is asset free + held); NO_FUNDS; POOL_FULL.
 * CANCEL: BAD_OWNER; MODE; UNKNOWN_ORDER; NOT_OWNER.
 * CANCEL_ALL: BAD_OWNER; BAD_RECORD (side); MODE.
 * AMEND: BAD_OWNER; MODE; UNKNOWN_ORDER; NOT_OWNER; MODE again (POST_ONLY, of another order); BAD_LOTS (given and <= 0);
-  MAX_LOTS. A new total at or below what is   filled then cancels the rest (DONE/USER). Otherwise BAD_TICK,
-  OUT_OF_LADDER; BAD_DISPLAY; MIN_LOTS and MIN_NOTIONAL   of the new total; NO_CHANGE; REDUCE_ONLY (that mode, and the
+  MAX_LOTS. A new total at or below what is filled then cancels the rest (DONE/USER). Otherwise BAD_TICK,
+  OUT_OF_LADDER; BAD_DISPLAY; MIN_LOTS and MIN_NOTIONAL of the new total; NO_CHANGE; REDUCE_ONLY (that mode, and the
   total rises); POST_ONLY_AMEND; NO_FUNDS.
 * CONTROL: BAD_RECORD for an unknown mode. FUND: BAD_OWNER; BAD_RECORD (side, amount 0); MODE; NO_FUNDS; BAD_LOTS
   (the amount, the owner's free balance or whole balance, or the world's, would reach 2^62 either way).

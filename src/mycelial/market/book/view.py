@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mycelial.market.book.ladder import exists, worse
 from mycelial.market.book.matching import best
 from mycelial.market.book.pool import handle_of
-from mycelial.market.book.state import LIVE, Book
+from mycelial.market.book.state import State, level_of, order_of, terms_of
 
 RESTING = np.dtype(
     [
@@ -34,27 +34,32 @@ RESTING = np.dtype(
 
 
 @njit(cache=True)
-def levels(book: Book, side: int, depth: int) -> NDArray[np.int64]:
-    """Return the best `depth` levels: int64[n, 2] of tick and shown lots."""
-    found = np.empty((depth, 2), np.int64)
+def _list_levels(header: NDArray[np.void], side: int, found: NDArray[np.int64]) -> int:
+    book, depth = header[0], len(found)
     count, tick = 0, best(book, side)
     while count < depth and exists(book, side, tick):
         found[count, 0] = tick
-        found[count, 1] = book.levels[side, np.uint64(tick)].shown
+        found[count, 1] = level_of(book, 2 * tick + side).shown
         count += 1
         tick = worse(book, side, tick)
-    return found[:count]
+    return count
+
+
+def levels(state: State, side: int, depth: int) -> NDArray[np.int64]:
+    """Return the best `depth` levels: int64[n, 2] of tick and shown lots."""
+    found = np.empty((depth, 2), np.int64)
+    return found[: _list_levels(state.header, side, found)]
 
 
 @njit(cache=True)
-def _list_orders(book: Book, found: NDArray[np.void]) -> int:
-    count = 0
+def _list_orders(header: NDArray[np.void], found: NDArray[np.void]) -> int:
+    book, count = header[0], 0
     for side in range(2):
         tick = best(book, side)
         while exists(book, side, tick):
-            at = book.levels[side, np.uint64(tick)].head
+            at = level_of(book, 2 * tick + side).head
             while at != 0:
-                row, order, terms = found[count], book.orders[at], book.terms[at]
+                row, order, terms = found[count], order_of(book, at), terms_of(book, at)
                 row.handle = handle_of(book, at)
                 row.client_id = terms.client_id
                 row.price = tick
@@ -65,7 +70,7 @@ def _list_orders(book: Book, found: NDArray[np.void]) -> int:
                 row.expire = terms.expire
                 row.priority = order.priority
                 row.owner = terms.owner
-                row.group = terms.group
+                row.group = max(terms.group, -1)
                 row.side = terms.side
                 row.tif = terms.tif
                 row.flags = terms.flags
@@ -76,7 +81,7 @@ def _list_orders(book: Book, found: NDArray[np.void]) -> int:
     return count
 
 
-def orders(book: Book) -> NDArray[np.void]:
+def orders(state: State) -> NDArray[np.void]:
     """Return the live orders, bids from best to worst in queue order, then asks: ``RESTING[n]``."""
-    found = np.zeros(int(book.scalars[LIVE]), RESTING)
-    return found[: _list_orders(book, found)]
+    found = np.zeros(state.scalar("live"), RESTING)
+    return found[: _list_orders(state.header, found)]
