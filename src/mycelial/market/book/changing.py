@@ -109,7 +109,7 @@ def amend(book: Book, wish: Wish) -> None:
     standing = filled + order.shown + order.hidden
     total = standing if wish.lots == -1 else wish.lots
     tick = former if wish.price == -1 else wish.price
-    display = np.int64(terms.display) if wish.display == -1 else wish.display
+    display = min(np.int64(terms.display), total) if wish.display == -1 else wish.display
     if book.mode == _POST_ONLY_MODE and terms.flags & _POST_ONLY == 0:
         reason = _WRONG_MODE
     elif total <= 0:
@@ -206,7 +206,8 @@ def fund(book: Book, wish: Wish) -> None:
     elif book.mode == _MAINTENANCE:
         reason = _WRONG_MODE
     elif wish.aux >= _MOST_BALANCE or wish.aux <= -_MOST_BALANCE:
-        reason = _BAD_LOTS
+        is_short = wish.aux < 0 and account_of(book, wish.owner).may_borrow == 0
+        reason = _NO_FUNDS if is_short else _BAD_LOTS
     else:
         account, world = account_of(book, wish.owner), account_of(book, book.owners + 1)
         cash = wish.side == 0

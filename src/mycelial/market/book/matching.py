@@ -36,6 +36,25 @@ def crosses(book: Book, side: int, limit: int) -> bool:
 
 
 @helper
+def is_same_trader(book: Book, slot: int, owner: int, group: int) -> bool:
+    """Tell whether the order in `slot` counts as one of `owner`, who trades for `group`."""
+    terms = terms_of(book, slot)
+    return terms.owner == owner or terms.group == group
+
+
+@helper
+def own_lots(book: Book, place: int, owner: int, group: int) -> int:
+    """Return the lots at a level, hidden ones included, that are of one trader."""
+    lots, at = 0, np.int64(level_of(book, place).head)
+    while at != 0:
+        order = order_of(book, at)
+        if is_same_trader(book, at, owner, group):
+            lots += np.int64(order.shown) + order.hidden
+        at = np.int64(order.next)
+    return lots
+
+
+@helper
 def finish(book: Book, slot: int, reason: int, leaves: int) -> None:
     """End an order that is in no queue: write DONE, give back its hold, free its slot."""
     output.done(book, slot, reason, leaves)
@@ -99,7 +118,7 @@ def _sweep(book: Book, taker: int, tick: int) -> int:
     while at != 0 and end < 0:
         maker = order_of(book, at)
         behind = np.int64(maker.next)
-        if terms.stp != _NONE and terms_of(book, at).group == terms.group:
+        if terms.stp != _NONE and is_same_trader(book, at, terms.owner, terms.group):
             if terms.stp != _OLDEST:
                 end = _STP
             if terms.stp != _NEWEST:
@@ -167,7 +186,7 @@ def can_fill(book: Book, taker: int) -> bool:
             ahead, at = 0, np.int64(level.head)
             while at != 0:
                 maker = order_of(book, at)
-                if terms_of(book, at).group != terms.group:
+                if not is_same_trader(book, at, terms.owner, terms.group):
                     ahead += maker.shown
                 elif terms.stp != _OLDEST:
                     return bool(ahead >= need)
