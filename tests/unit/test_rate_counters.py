@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -245,7 +246,7 @@ def test_decay_is_linear_to_zero(limits, level, wait):
 
 @given(messages=traffic)
 def test_traffic_that_a_tighter_tier_lets_pass_passes_in_every_looser_one(messages):
-    for tight, loose in zip(TIERS, TIERS[1:], strict=False):
+    for tight, loose in pairwise(TIERS):
         refused = [verdict != Verdict.ACCEPTED for verdict in play(tight, messages)[0]]
         until = refused.index(True) if True in refused else len(messages)
 

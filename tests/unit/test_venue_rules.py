@@ -1,4 +1,4 @@
-"""The rules of Kraken as data: the figures, the instruments and fee tiers they make, and errors that say what to fix."""
+"""The rules of Kraken as data: figures, the instruments and fee tiers they make, and errors that say what to fix."""
 
 from __future__ import annotations
 
@@ -121,7 +121,8 @@ def test_what_is_uncertain_is_listed():
 
 
 def test_prices_agree_with_the_recorded_pairs_where_nothing_changed(shared_data: Path):
-    recorded = json.load(gzip.open(shared_data / "kraken_rest_AssetPairs_20210417.json.gz"))["result"]
+    with gzip.open(shared_data / "kraken_rest_AssetPairs_20210417.json.gz") as file:
+        recorded = json.load(file)["result"]
     changed = {"XETHXXBT"}  # 5 decimals then, 6 now
 
     for pair in KRAKEN.pairs.values():
