@@ -320,6 +320,14 @@ def test_the_kernel_agrees_with_the_readable_rules(messages):
         )
 
 
+@pytest.mark.parametrize("waited_ns", [26, 27, 28, 2**62])
+def test_the_kernel_decays_to_zero_and_no_further(waited_ns: int):
+    accounts = rate_kernels.counters([PRO])
+    accounts.level[0] = 27 * PRO.decay - 1
+
+    assert rate_kernels.level_at(accounts, 0, waited_ns) == max(0, 27 * PRO.decay - 1 - waited_ns * PRO.decay)
+
+
 def test_the_kernel_reads_as_plain_python_too():
     table, accounts = rate_kernels.tariff_table(TARIFF), rate_kernels.counters(TIERS)
 

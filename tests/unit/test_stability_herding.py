@@ -92,6 +92,15 @@ def test_over_few_intervals_chance_looks_like_herding_unless_adjusted():
     assert effective_agents(few, adjusted=True) == pytest.approx(200, rel=0.15)
 
 
+def test_the_adjustment_for_chance_leaves_real_correlation():
+    many = np.split(crowd(0.3, intervals=6_000), 200)  # thirty intervals each
+
+    adjusted = [effective_agents(few, adjusted=True) for few in many]
+
+    # means of 1/N_eff, which is linear in squared correlations
+    assert np.mean(1 / np.array(adjusted)) == pytest.approx((1 + 19 * 0.3**2) / 20, rel=0.1)
+
+
 @given(st.integers(0, 10**6), st.integers(2, 8), st.integers(5, 40))
 def test_effective_agents_lie_between_one_and_all_and_equal_the_eigenvalue_formula(seed, agents, intervals):
     actions = generator(seed, "any").normal(size=(intervals, agents))

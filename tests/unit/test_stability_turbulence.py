@@ -111,6 +111,23 @@ def test_a_fall_that_comes_back_too_late_does_not_count():
     assert len(flash_crashes(time, price, recovery_within_ns=3_000 * S)) == 1
 
 
+def test_a_fall_may_take_nearly_five_minutes_and_recovery_counts_from_the_trough():
+    time, price = planted(0.055, 0.95, fall_s=280)  # half is made good 158 s after the trough, 438 s after the start
+
+    (crash,) = flash_crashes(time, price, recovery_within_ns=200 * S)
+
+    assert crash.trough_ns == pytest.approx(2_280 * S, abs=2 * S)
+    assert crash.most_recovery_ns is None
+
+
+def test_a_deep_crash_still_below_its_peak_when_half_is_made_good_is_told_once():
+    assert len(flash_crashes(*planted(0.20, 0.95, fall_s=30, heal_s=200))) == 1
+
+
+def test_a_fall_within_seconds_does_not_hide_behind_its_own_violence():
+    assert len(flash_crashes(*planted(0.30, 0.95, fall_s=2))) == 1
+
+
 def test_in_a_wild_market_five_per_cent_is_nothing():
     time, price = planted(0.10, 0.95)
 
@@ -126,6 +143,16 @@ def test_two_crashes_are_two():
     assert len(crashes) == 2
     assert crashes[1].trough_ns - crashes[0].trough_ns == 6_001 * S
     assert crashes_per_1000_hours(crashes, 12_002 * S) == pytest.approx(2 / (12_002 / 3_600) * 1_000)
+
+
+def test_the_threshold_follows_the_volatility_of_the_market():
+    """Ten sigmas of five minutes are 17 % here: a tenth is no crash, three tenths are."""
+    time, noise = walk(6_000, 1e-3, "wild")
+    calm_walk = walk(6_000, 1e-5, "planted")[1]
+    tenth, three_tenths = (planted(drop, 0.95)[1] / calm_walk * noise for drop in (0.10, 0.30))
+
+    assert flash_crashes(time, tenth) == ()
+    assert len(flash_crashes(time, three_tenths)) == 1
 
 
 def test_a_calm_walk_has_none():

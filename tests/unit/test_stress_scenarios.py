@@ -18,6 +18,7 @@ from mycelial.simulation.scenarios import (
     FatFinger,
     FeedFault,
     ForcedLiquidation,
+    Injection,
     LatencyStorm,
     LimitExhaustion,
     Outage,
@@ -134,6 +135,13 @@ def test_union_neither_depends_on_order_nor_counts_twice(a: Scenario, b: Scenari
     assert (a | b).injections == (b | a).injections
     assert ((a | b) | c).injections == (a | (b | c)).injections
     assert (a | a).injections == a.injections
+
+
+@given(a=injections, b=injections)
+def test_meeting_is_mutual_and_means_a_common_moment(a: Injection, b: Injection):
+    moments = [set(range(one.start_ns, max(one.end_ns, one.start_ns + 1))) for one in (a, b)]
+
+    assert a.meets(b) == b.meets(a) == bool(moments[0] & moments[1])
 
 
 @given(a=scenarios, b=scenarios, later=st.integers(0, 10**6))

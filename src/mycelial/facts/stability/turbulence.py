@@ -99,18 +99,18 @@ def flash_crashes(
     Parameters
     ----------
     fundamental : value at the same times as `mid`, for the overshoot.
-    sigma_per_s : volatility of one second; by default from bipower variation, which a crash hardly moves.
+    sigma_per_s : volatility of one second; by default that of the median stretch of T, which crashes do not move.
 
     References
     ----------
-    Definition: safety specification §5.1. Bipower variation: Barndorff-Nielsen and Shephard (2004), Journal of
-    Financial Econometrics 2, 1-37.
+    Safety specification §5.1; the anchor is the crash of 2010-05-06 (Kirilenko, Kyle, Samadi and Tuzun 2017, Journal of
+    Finance 72, 967-998).
     """
     times, (prices,) = checked(time_ns, mid)
     at, price = on_clock(times, positive(prices, "mid"), interval_ns)
     value = None if fundamental is None else last_known(times, positive(fundamental, "fundamental"), at)
     if sigma_per_s is None:
-        sigma_per_s = bipower_volatility(price) / math.sqrt(interval_ns / NS_PER_S)
+        sigma_per_s = typical_volatility(price, within_ns // interval_ns) / math.sqrt(interval_ns / NS_PER_S)
     threshold = max(least_drop, sigmas * sigma_per_s * math.sqrt(within_ns / NS_PER_S))
     width = within_ns // interval_ns + 1
     peak = maximum_filter1d(price, width, origin=(width - 1) // 2, mode="nearest")
@@ -132,10 +132,13 @@ def crashes_per_1000_hours(crashes: tuple[FlashCrash, ...], duration_ns: int) ->
     return len(crashes) / (duration_ns / (3_600 * NS_PER_S)) * 1_000
 
 
-def bipower_volatility(price: Floats) -> float:
-    """Return the standard deviation of one log return, robust against jumps: sqrt(pi/2 mean |r_t| |r_{t+1}|)."""
-    r = np.abs(np.diff(np.log(price)))
-    return float(np.sqrt(np.pi / 2 * np.mean(r[1:] * r[:-1]))) if r.size > 1 else float("nan")
+def typical_volatility(price: Floats, block: int) -> float:
+    """Return the standard deviation of a log return in the median block of `block` returns: crashes do not move it."""
+    r = np.diff(np.log(price))
+    if r.size < block:
+        return float(r.std()) if r.size else float("nan")
+    blocks = r[: r.size // block * block].reshape(-1, block)
+    return float(np.sqrt(np.median((blocks**2).mean(axis=1))))
 
 
 def branching_ratio(event_time_ns: Times, window_ns: int) -> float:
