@@ -1,4 +1,8 @@
-"""Rate counters of many accounts at once, for kernels: the same rules and the same units as `rate_counters`."""
+"""Rate counters of many accounts at once, for kernels: the same rules and the same units as `rate_counters`.
+
+Compiled with the NumPy error model: what cannot raise need not keep every array alive for an exception. Nothing is
+divided by zero, as `Limits` sees to it that every decay is above zero.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +64,7 @@ def counters(limits: Sequence[Limits]) -> Counters:
     )
 
 
-@njit(cache=True)
+@njit(error_model="numpy", cache=True)
 def level_at(counters: Any, account: int, now_ns: int) -> int:
     """Return an account's level at a time not before the latest."""
     level = counters.level[account]
@@ -71,7 +75,7 @@ def level_at(counters: Any, account: int, now_ns: int) -> int:
     return level - elapsed * decay
 
 
-@njit(cache=True)
+@njit(error_model="numpy", cache=True)
 def aged_points(table: Any, transaction: int, age_ns: int) -> int:
     """Return the micro-points one order of this age adds to a transaction."""
     for bracket in range(table.age_edges_ns.size):
@@ -80,7 +84,7 @@ def aged_points(table: Any, transaction: int, age_ns: int) -> int:
     return 0
 
 
-@njit(cache=True)
+@njit(error_model="numpy", cache=True)
 def charge_points(counters: Any, account: int, now_ns: int, fixed: int, aged: int, opens: int, open_orders: int) -> int:
     """Charge micro-points to an account (`counters` mutated) and return the verdict; see `rate_counters.charge`."""
     if now_ns < counters.at_ns[account]:
@@ -100,7 +104,7 @@ def charge_points(counters: Any, account: int, now_ns: int, fixed: int, aged: in
     return verdict
 
 
-@njit(cache=True)
+@njit(error_model="numpy", cache=True)
 def charge(
     counters: Any,
     table: Any,
