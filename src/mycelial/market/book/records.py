@@ -1,7 +1,7 @@
 """What goes into an order book and what comes out: two fixed-width records and their words.
 
 Both are little-endian structured dtypes without hidden padding, so that a log is a plain array on disk. The meaning of
-every field is fixed here; the matching kernels and the plain-Python oracle of the tests are both written from this page.
+every field is fixed here; the matching kernels and the plain-Python oracle of the tests are written from this page.
 
 Inputs (`INPUT`, 80 bytes)
 --------------------------
@@ -45,7 +45,7 @@ CONTROL and CLOCK always.
 
 Outputs (`EVENT`, 104 bytes)
 ----------------------------
-`event_seq` is dense from 0; `cause` is the seq of the input (also for expiry: the input that moved time); `ts` the book's
+`event_seq` is dense from 0; `cause` is the seq of the input (for expiry: the input that moved time); `ts` the book's
 time. `side`, `owner`, `handle`, `client_id` are those of the order spoken of; in TRADE those of the taker.
 
 =========== ==========================================================================================================
@@ -53,7 +53,7 @@ ACCEPTED    price = limit (for MARKET the protection price), lots = leaves = ord
 REJECTED    reason; side, price, lots, owner, handle, client_id as they came.
 TRADE       price = maker's, lots = traded, leaves = taker's after it, maker_handle, maker_owner, taker_fee, maker_fee.
 RESTED      price, lots = shown, leaves = whole remainder.
-DONE        reason; price = limit, lots = filled in all, leaves = what left unfilled; flag RESTING if it was in the book.
+DONE        reason; price = limit, lots = filled in all, leaves = what left unfilled; flag RESTING if it was in a queue.
 AMENDED     price, lots = shown, leaves = new remainder, maker_handle = former price; flag KEPT if the queue place was.
 REPLENISHED price, lots = new shown tip, leaves = whole remainder.
 MODE        lots = new mode, leaves = former mode; owner -1, handle -1.
