@@ -127,7 +127,7 @@ injections = st.one_of(
     ),
     st.builds(FeedFault, start_ns=st.integers(0, 100), duration_ns=st.integers(1, 9), fault=st.just("gap")),
 )
-scenarios = st.lists(injections, max_size=5).map(lambda some: Scenario("any", tuple(some)))
+scenarios = st.lists(injections, max_size=4).map(lambda some: Scenario("any", tuple(some)))
 
 
 @given(a=scenarios, b=scenarios, c=scenarios)

@@ -11,6 +11,7 @@ In a scenario file the same fields are written in seconds and plain numbers: ``s
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, dataclass, field, fields
+from functools import cache
 from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
 from mycelial.domain.errors import ConfigError
@@ -245,7 +246,7 @@ def file_key(name: str) -> str:
 
 def _check(injection: Injection, one: Field[Any]) -> None:
     value, key = getattr(injection, one.name), file_key(one.name)
-    hint = get_type_hints(type(injection))[one.name]
+    hint = _types(type(injection))[one.name]
     choices = get_args(hint)
     if choices:
         if value not in choices:
@@ -256,6 +257,11 @@ def _check(injection: Injection, one: Field[Any]) -> None:
         unit = 10**9 if one.name.endswith("_ns") else ONE if one.name.endswith("_ppm") else 1
         low, high = one.metadata["low"] / unit, one.metadata["high"] / unit
         raise ConfigError(f"{injection.kind}: {key} {value / unit:g} must be from {low:g} to {high:g}")
+
+
+@cache
+def _types(kind: type[Injection]) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _seconds(time_ns: int) -> str:
