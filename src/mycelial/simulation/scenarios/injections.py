@@ -11,7 +11,6 @@ In a scenario file the same fields are written in seconds and plain numbers: ``s
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, dataclass, field, fields
-from functools import cache
 from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
 from mycelial.domain.errors import ConfigError
@@ -236,6 +235,8 @@ KINDS: dict[str, type[Injection]] = {
     )
 }
 
+_TYPES = {kind: get_type_hints(one) for kind, one in KINDS.items()}
+
 
 def file_key(name: str) -> str:
     """Return what a field is called in a scenario file: seconds and plain factors instead of ns and ppm."""
@@ -246,7 +247,7 @@ def file_key(name: str) -> str:
 
 def _check(injection: Injection, one: Field[Any]) -> None:
     value, key = getattr(injection, one.name), file_key(one.name)
-    hint = _types(type(injection))[one.name]
+    hint = _TYPES[injection.kind][one.name]
     choices = get_args(hint)
     if choices:
         if value not in choices:
@@ -257,11 +258,6 @@ def _check(injection: Injection, one: Field[Any]) -> None:
         unit = 10**9 if one.name.endswith("_ns") else ONE if one.name.endswith("_ppm") else 1
         low, high = one.metadata["low"] / unit, one.metadata["high"] / unit
         raise ConfigError(f"{injection.kind}: {key} {value / unit:g} must be from {low:g} to {high:g}")
-
-
-@cache
-def _types(kind: type[Injection]) -> dict[str, Any]:
-    return get_type_hints(kind)
 
 
 def _seconds(time_ns: int) -> str:
