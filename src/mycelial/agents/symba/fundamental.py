@@ -123,6 +123,7 @@ def _market_history(p: SymbaParameters, rng: np.random.Generator) -> tuple[NDArr
     stress = y + crisis
     factor = p.market_sigma * np.exp(stress - p.volatility_market**2) * rng.normal(size=p.days)
     factor += p.crisis_drop * starts
+    factor[1:] -= p.crisis_rebound * p.crisis_drop * starts[:-1]
     return stress, factor
 
 

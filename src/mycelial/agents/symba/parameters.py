@@ -116,6 +116,7 @@ class SymbaParameters:
     crisis_size: float = dial(1.2, 0.0, 5.0, "jump of log-volatility at its start")
     crisis_decay: float = dial(0.93, 0.0, 0.9999, "its decay a day")
     crisis_drop: float = dial(0.0, -1.0, 1.0, "log-return of the market factor on the day it starts")
+    crisis_rebound: float = dial(0.0, 0.0, 1.0, "share of that drop made good on the day after")
     jump_rate: float = dial(0.08, 0.0, 1.0, "probability a day of an asset's own jump")
     jump_size: float = dial(3.0, -20.0, 20.0, "mean size of a jump in units of current sigma; exponential")
     jump_echo: float = dial(0.2, 0.0, 2.0, "rise of log-volatility after an own jump")
