@@ -110,7 +110,7 @@ def _market(p: SymbaParameters, seed: int) -> tuple[NDArray[np.float64], NDArray
     ]
     if len(candidates) == 1:
         return candidates[0]
-    traits = np.array([_traits(factor[p.learning_days :]) for _, factor in candidates])
+    traits = np.array([_traits(factor[p.learning_days :], p.days_year) for _, factor in candidates])
     centre = np.median(traits, axis=0)
     spread = np.median(np.abs(traits - centre), axis=0)
     return candidates[int(np.argmin((((traits - centre) / np.maximum(spread, 1e-12)) ** 2).sum(axis=1)))]
@@ -127,16 +127,19 @@ def _market_history(p: SymbaParameters, rng: np.random.Generator) -> tuple[NDArr
     return stress, factor
 
 
-def _traits(factor: NDArray[np.float64]) -> tuple[float, float, float, float, float]:
+def _traits(factor: NDArray[np.float64], days_year: int) -> tuple[float, ...]:
     """Return what makes one market history unlike another, however many coins share it.
 
-    In order: its total, the log of its mean square, how far it moved on a quiet and on a wild day, and whether one day
-    followed another.
+    In order: its total, the log of its mean square, how far it moved on a quiet day, on a wild day and in a year, and
+    whether one day followed another.
     """
-    size = np.abs(factor)
+    size, path = np.abs(factor), np.cumsum(factor)
     quiet, wild = np.quantile(size, (0.5, 0.95))
-    follows = float((factor[1:] * factor[:-1]).mean() / (factor**2).mean())
-    return float(factor.sum()), math.log((factor**2).mean()), math.log(quiet), math.log(wild), follows
+    window = min(days_year, factor.size // 2)
+    yearly = np.abs(path[window:] - path[:-window]).mean()
+    square = (factor**2).mean()
+    follows = float((factor[1:] * factor[:-1]).mean() / square)
+    return float(path[-1]), math.log(square), math.log(quiet), math.log(wild), math.log(yearly), follows
 
 
 def _stochastic_volatility(p: SymbaParameters, assets: int, seed: int) -> Fundamental:
