@@ -164,6 +164,36 @@ def test_rare_jumps_are_large_ones():
     assert np.corrcoef(rate, size)[0, 1] < -0.7
 
 
+def test_choosing_among_market_histories_narrows_how_worlds_differ():
+    p = preset("extended").replace(days=900, learning_days=300, fundamental_sigma=0.0, market_loading_spread=0.0)
+    p = p.replace(drift_sd=0.0, drift_mean=0.0, market_sigma=0.03)
+
+    def totals(candidates: int) -> np.ndarray:
+        worlds = (
+            fundamental.draw_fundamental(p.replace(market_candidates=candidates), 1, seed).value for seed in range(60)
+        )
+        return np.array([np.log(value[0, -1] / value[0, p.learning_days]) for value in worlds])
+
+    free, typical = totals(1), totals(16)
+
+    assert np.median(np.abs(typical)) < 0.7 * np.median(np.abs(free))
+    assert np.unique(typical).size == typical.size  # still another world for every seed
+
+
+def test_part_of_a_crash_is_made_good_on_the_day_after():
+    p = preset("extended").replace(days=900, learning_days=300, fundamental_sigma=0.0, market_loading_spread=0.0)
+    p = p.replace(drift_sd=0.0, drift_mean=0.0, market_sigma=0.0001, crisis_rate=0.005, crisis_drop=-0.4)
+
+    def steps(rebound: float) -> np.ndarray:
+        paths = fundamental.draw_fundamental(p.replace(crisis_rebound=rebound), 1, 5)
+        return np.diff(np.log(paths.value[0]))
+
+    crashes = np.flatnonzero(steps(0.0) < -0.3)
+    assert crashes.size >= 2
+    assert np.allclose(steps(0.25)[crashes + 1] - steps(0.0)[crashes + 1], 0.1)
+    assert np.allclose(steps(0.25)[crashes], steps(0.0)[crashes])
+
+
 def test_recorded_fundamentals_are_taken_as_they_are():
     path = np.linspace(100.0, 120.0, 30)
 
