@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mycelial.agents.symba.forecast import choose_forecast, estimate_value, learn_forecasting, mean_bias_pct
@@ -29,33 +28,26 @@ from mycelial.agents.symba.population import (
 from mycelial.agents.symba.rules import BEST, FIXED, NO_LEADER, NOISE, WORST, Rules
 from mycelial.agents.symba.signals import Signals, set_price, update_index, update_signals
 from mycelial.agents.symba.trading import HOLD, decide, expect_moves, learn_trading, order, perceive, recall
-from mycelial.domain.borrowed import borrowed
 from mycelial.domain.draws import normal, uniform
+from mycelial.domain.kernels import entry, stage
 from mycelial.market.call_auction import Fills, agent_of, clear, fills_of, quoted_spread, sort_book
-from mycelial.simulation.world import Books, Mood, Record, World
+from mycelial.simulation.world import CROWD, Books, Crowd, Mood, Record, World
 
 OPEN, ACT, CLOSE = 1, 2, 4  # parts of a day, added up
 WHOLE_DAY = OPEN + ACT + CLOSE
 
-_CROWD = 256  # agents who pass through the stages together: what they touch fits into the second-level cache
 _ACCOUNTING_START = 10  # day of the first bankruptcy yardstick
 _GRACE_DAYS = 5  # days after each yardstick without bankruptcies
 _HALF_NORMAL_MEAN = 1.2533141373155001  # 1 / E|N(0, 1)|
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def live(world: World, first_day: int, stop_day: int, parts: int, first_asset: int, stop_asset: int) -> None:
     """Live `parts` of days first_day..stop_day-1 of a world, in place; only assets first_asset..stop_asset-1 act."""
-    rules, traits, forecaster = world.rules, borrowed(world.traits), borrowed(world.forecaster)
-    trader, past, purse = borrowed(world.trader), borrowed(world.past), borrowed(world.purse)
-    signals, mood, record = borrowed(world.signals), borrowed(world.mood), borrowed(world.record)
-    books, fills, keys, world_key = (
-        borrowed(world.books),
-        borrowed(world.fills),
-        borrowed(world.keys),
-        borrowed(world.world_key),
-    )
-    fundamental, uncertainty = borrowed(world.fundamental), borrowed(world.uncertainty)
+    rules, traits, forecaster, trader = world.rules, world.traits, world.forecaster, world.trader
+    past, purse, signals, mood, record = world.past, world.purse, world.signals, world.mood, world.record
+    books, fills, keys, world_key = world.books, world.fills, world.keys, world.world_key
+    fundamental, uncertainty = world.fundamental, world.uncertainty
     for t in range(first_day, stop_day):
         if parts & OPEN:
             open_day(rules, traits.cash0, traits.lots0, purse, signals, t)
@@ -76,6 +68,7 @@ def live(world: World, first_day: int, stop_day: int, parts: int, first_asset: i
                     purse,
                     signals,
                     books,
+                    world.crowd,
                     keys,
                     fundamental[j, t],
                     uncertainty[j, t],
@@ -99,7 +92,7 @@ def live(world: World, first_day: int, stop_day: int, parts: int, first_asset: i
                 renew(rules, purse, signals.price, keys, t)
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def open_day(
     rules: Rules,
     cash0: NDArray[np.float64],
@@ -131,7 +124,7 @@ def open_day(
             reference[i] = cash[i]
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def act(
     rules: Rules,
     traits: Traits,
@@ -141,6 +134,7 @@ def act(
     purse: Purse,
     signals: Signals,
     books: Books,
+    crowd: Crowd,
     keys: NDArray[np.uint64],
     value: float,
     uncertainty: float,
@@ -154,10 +148,8 @@ def act(
     """Let all agents forecast and order in asset j, a crowd at a time; the leader, if any, alone and first."""
     price, before = signals.price[j, t], signals.price[j, t - 1]
     forecast, bankrupt = forecaster.forecast, purse.bankrupt
-    # What one stage leaves to the next, for the crowd at hand.
-    row, state, action = np.empty(_CROWD, np.int64), np.empty(_CROWD, np.int64), np.empty(_CROWD, np.int64)
-    where, deed, estimate = np.empty(_CROWD, np.int64), np.empty(_CROWD, np.int64), np.empty(_CROWD, np.float64)
-    green = np.empty(_CROWD, np.bool_)
+    row, state, action, green = crowd.row[j], crowd.state[j], crowd.action[j], crowd.green[j]
+    where, deed, estimate = crowd.where[j], crowd.deed[j], crowd.estimate[j]
     leader_action, done = HOLD * 3, 0
     lead = leader >= 0
     while done < rules.agents:
@@ -167,7 +159,7 @@ def act(
             if done == leader:  # has acted already
                 done += 1
                 continue
-            first, stop = done, min(done + _CROWD, rules.agents)
+            first, stop = done, min(done + CROWD, rules.agents)
             if first < leader:
                 stop = min(stop, leader)
             done = stop
@@ -205,7 +197,7 @@ def act(
             leader_action, lead = action[0] if not bankrupt[leader] else leader_action, False
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def collect_orders(
     books: Books, every: Fills, record: Record, key: np.uint64, matched_spread: bool, j: int, t: int
 ) -> None:
@@ -220,7 +212,7 @@ def collect_orders(
     books.size[j, 0], books.size[j, 1] = bids, asks
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def close_book(
     rules: Rules, purse: Purse, past: Past, signals: Signals, books: Books, every: Fills, j: int, t: int
 ) -> None:
@@ -263,7 +255,7 @@ def close_book(
             moment[j, slot, PRICE] = value[i] / max(1, abs(filled[i]))
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def leader_of(rules: Rules, purse: Purse, price: NDArray[np.float64]) -> int:
     """Return the agent whom the herd copies: the richest or poorest one outside the herd, a fixed one, or -1."""
     cash, lots, bankrupt = purse.cash, purse.lots, purse.bankrupt
@@ -283,7 +275,7 @@ def leader_of(rules: Rules, purse: Purse, price: NDArray[np.float64]) -> int:
     return leader
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def bankruptcies(
     rules: Rules,
     purse: Purse,
@@ -331,7 +323,7 @@ def bankruptcies(
     record.bankrupt_pct[t] = 100.0 * ruined / rules.agents
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def feel(rules: Rules, mood: Mood, keys: NDArray[np.uint64], world_key: NDArray[np.uint64], t: int) -> None:
     """Set today's attention of every asset from past surprises and news of its own and of the market."""
     assets, phi = rules.assets, rules.attention_persistence
@@ -348,7 +340,7 @@ def feel(rules: Rules, mood: Mood, keys: NDArray[np.uint64], world_key: NDArray[
         mood.activity[j] = math.exp(max(stirred, -1.0) - 1.0 + news)
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def remember_mood(rules: Rules, mood: Mood, volume: float, previous: float, close: float, j: int) -> None:
     """Fold today's move and volume into the moving averages of asset j."""
     move = abs(math.log(close / previous))
@@ -364,7 +356,7 @@ def remember_mood(rules: Rules, mood: Mood, volume: float, previous: float, clos
     mood.usual_move[j] += 0.005 * (move - mood.usual_move[j])
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def renew(rules: Rules, purse: Purse, price: NDArray[np.float64], keys: NDArray[np.uint64], t: int) -> None:
     """Replace a few agents, and let some bankrupt ones return, with a portfolio drawn around the population's mean."""
     cash, lots, bankrupt, nav0 = purse.cash, purse.lots, purse.bankrupt, purse.nav0

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mycelial.agents.symba.memory import ERROR_FLOOR, bin_of, put, rank_in, reward_for, smallest_in
@@ -34,6 +33,7 @@ from mycelial.agents.symba.population import (
 )
 from mycelial.agents.symba.rules import FROZEN, NEGATIVITY, POSITIVITY, UNTRAINED, ZERO_INTELLIGENCE, Rules
 from mycelial.domain.draws import normal, uniform
+from mycelial.domain.kernels import inlined_kernel, kernel, stage
 from mycelial.domain.lanes import largest_of
 from mycelial.domain.prefetch import prefetch
 
@@ -44,7 +44,7 @@ _UNIFORM = np.float32(1.0 / F_ACTIONS)
 _reinforce = reinforcing(F_ACTIONS)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def leash_estimate(
     previous: float, value: float, leash: float, volatility: float, news: float, z: float, u: float
 ) -> float:
@@ -59,7 +59,7 @@ def leash_estimate(
     return y
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def weight(rho: float, a2: int) -> float:
     """Return alpha, the weight of the forecast against the agent's own estimate (specification 7.2)."""
     if a2 == 1:
@@ -69,13 +69,13 @@ def weight(rho: float, a2: int) -> float:
     return 2.0 * rho - 1.0 if a2 == 0 else 1.0
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def learns_on(rules: Rules, t: int) -> bool:
     """Return whether policies change on day t."""
     return not (rules.minds == UNTRAINED or (rules.minds >= FROZEN and t >= rules.learning_days))
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def estimate_value(
     rules: Rules,
     traits: Traits,
@@ -145,7 +145,7 @@ def estimate_value(
         prefetch(errors, (j, i, 0, 0))
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def choose_forecast(
     rules: Rules,
     traits: Traits,
@@ -216,7 +216,7 @@ def choose_forecast(
         deed[j, slot, F_STATE], deed[j, slot, F_ACTION] = row - i * F_STATES, action
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def learn_forecasting(
     rules: Rules,
     traits: Traits,
@@ -287,7 +287,7 @@ def learn_forecasting(
             _reinforce(policy, j, row, best, 4, kappa_best)
 
 
-@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
+@inlined_kernel
 def error_reward(
     errors: NDArray[np.int16],
     recent: NDArray[np.int16],
@@ -317,7 +317,7 @@ def error_reward(
     return reward, stored + 1
 
 
-@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
+@inlined_kernel
 def best_in_hindsight(hindsight: NDArray[np.float64], j: int, k: int, rho: float, estimate: float, price: float) -> int:
     """Return the action whose forecast of tau days ago would have been nearest to today's price."""
     best, least = 0, np.inf
@@ -331,7 +331,7 @@ def best_in_hindsight(hindsight: NDArray[np.float64], j: int, k: int, rho: float
     return best
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def mean_bias_pct(estimate: NDArray[np.float64], price: float, j: int) -> float:
     """Return the mean of 100 |B - P| / P over the agents of asset j."""
     total, agents = 0.0, estimate.shape[1]

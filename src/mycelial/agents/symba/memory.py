@@ -14,9 +14,9 @@ ties by storing values a hair above themselves; here equal codes count half in h
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from mycelial.domain.kernels import kernel
 from mycelial.domain.lanes import filled, highest, lowest, sum_before
 
 OCTAVES, STEPS = 16, 32
@@ -29,7 +29,7 @@ _COUNTABLE = 16384  # codes counted before an int16 could overflow
 _SERIES_FLOOR = (127 - 12) << 10  # series codes start at 2^-12
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def code(x: float) -> np.int16:
     """Return a monotone int16 code of x for series: 0 below 2^-12 in magnitude, resolution 0.1 % up to 2^20."""
     magnitude = int(np.float32(abs(x)).view(np.int32) >> np.int32(13)) - _SERIES_FLOOR
@@ -39,14 +39,14 @@ def code(x: float) -> np.int16:
     return np.int16(magnitude) if x >= 0 else np.int16(-magnitude)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def bin_of(magnitude: float, floor: int) -> int:
     """Return the histogram bin of a magnitude whose lowest octave starts at 2^floor."""
     at = int(np.float32(magnitude).view(np.int32) >> np.int32(18)) - ((127 + floor) << 5)
     return min(max(at, 0), BINS - 1)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def rank_in(histogram: NDArray[np.int16], j: int, row: int, where: int) -> float:
     """Return how many values of a histogram are below bin `where`, those in it counted half."""
     octave, step = where >> 5, where & 31
@@ -55,28 +55,28 @@ def rank_in(histogram: NDArray[np.int16], j: int, row: int, where: int) -> float
     return below + 0.5 * histogram[j, row, 1 + octave, step]
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def put(histogram: NDArray[np.int16], j: int, row: int, where: int, change: int) -> None:
     """Add (1) or remove (-1) a value of bin `where`."""
     histogram[j, row, 1 + (where >> 5), where & 31] += change
     histogram[j, row, 0, where >> 5] += change
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def smallest_in(histogram: NDArray[np.int16], j: int, row: int) -> int:
     """Return the lowest bin that holds a value; the histogram is not empty."""
     octave = lowest(filled(histogram, (j, row, 0, 0), OCTAVES))
     return (octave << 5) + lowest(filled(histogram, (j, row, 1 + octave, 0), STEPS))
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def largest_in(histogram: NDArray[np.int16], j: int, row: int) -> int:
     """Return the highest bin that holds a value; the histogram is not empty."""
     octave = highest(filled(histogram, (j, row, 0, 0), OCTAVES))
     return (octave << 5) + highest(filled(histogram, (j, row, 1 + octave, 0), STEPS))
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def count_below(codes: NDArray[np.int16], j: int, start: int, stop: int, x: np.int16) -> int:
     """Return how many of codes[j, start:stop] are smaller than x."""
     total = 0
@@ -88,7 +88,7 @@ def count_below(codes: NDArray[np.int16], j: int, start: int, stop: int, x: np.i
     return total
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def push_heap(codes: NDArray[np.int16], j: int, start: int, size: int, cap: int, x: np.int16) -> int:
     """Insert x into the min-heap codes[j, start:start + size]; beyond `cap` drop the smallest. Return the new size."""
     if size < cap:
@@ -118,7 +118,7 @@ def push_heap(codes: NDArray[np.int16], j: int, start: int, size: int, cap: int,
     return size
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def reward_for(percentile: float, large_is_good: bool) -> int:
     """Return the reward +4, +2, +1, -1, -2, -4 of a percentile; small is good unless `large_is_good`."""
     if percentile < 0.05:

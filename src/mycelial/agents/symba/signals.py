@@ -13,12 +13,12 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mycelial.agents.symba.memory import code, count_below
 from mycelial.agents.symba.population import Traits
 from mycelial.agents.symba.rules import DEVIATION, RELATIVE, Rules
+from mycelial.domain.kernels import kernel, stage
 
 _FLOOR = 0.001
 
@@ -71,7 +71,7 @@ def empty_signals(rules: Rules, horizons: int) -> Signals:
     )
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def set_price(
     price: NDArray[np.float64],
     price_sum: NDArray[np.float64],
@@ -87,7 +87,7 @@ def set_price(
     square_sum[j, t + 1] = square_sum[j, t] + excess * excess
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def update_index(signals: Signals, rules: Rules, traits: Traits, t: int) -> None:
     """Extend the market index by yesterday's closes and project it as agents project prices, for every horizon."""
     total = 0.0
@@ -108,7 +108,7 @@ def update_index(signals: Signals, rules: Rules, traits: Traits, t: int) -> None
                 signals.index_hindsight[k, tool] /= then
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _deviation(price: NDArray[np.float64], start: int, stop: int, mean: float) -> float:
     """Return the mean absolute deviation of price[start:stop]; four sums at once, so it vectorises exactly."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
@@ -126,7 +126,7 @@ def _deviation(price: NDArray[np.float64], start: int, stop: int, mean: float) -
     return ((a + b) + (c + d)) / (stop - start)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _dispersion(
     price: NDArray[np.float64],
     price_sum: NDArray[np.float64],
@@ -149,17 +149,17 @@ def _dispersion(
     return max(variance, 1e-12)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _by_quartiles(percentile: float) -> int:
     return 0 if percentile < 0.25 else (2 if percentile >= 0.75 else 1)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _by_thirds(percentile: float) -> int:
     return 0 if percentile < 0.33 else (1 if percentile < 0.67 else 2)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _of_largest(below: int, stored: int, cap: int) -> float:
     """Return the percentile among the `cap` largest of `stored` values, `below` of which are smaller."""
     if stored == 0:
@@ -168,7 +168,7 @@ def _of_largest(below: int, stored: int, cap: int) -> float:
     return max(0, below - (stored - kept)) / kept
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def update_signals(signals: Signals, rules: Rules, traits: Traits, j: int, t: int) -> None:
     """Work out the public tables of day t for asset j and store today's volatilities in their series."""
     price, price_sum, square_sum = signals.price[j], signals.price_sum[j], signals.square_sum[j]
@@ -231,7 +231,7 @@ def update_signals(signals: Signals, rules: Rules, traits: Traits, j: int, t: in
             _blend(raw, rules.market_view, price[t], signals.index_raw[k])
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _projections(
     total: NDArray[np.float64], true_half_mean: bool, tau: int, t: int, last: float, out: NDArray[np.float64]
 ) -> None:
@@ -251,14 +251,14 @@ def _projections(
         out[6 + a1] = max(last + (recent - early), _FLOOR)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _blend(raw: NDArray[np.float64], share: float, last: float, market: NDArray[np.float64]) -> None:
     """Mix forecasts [9] of an asset with those of the market, in place."""
     for tool in range(9):
         raw[tool] = (1.0 - share) * raw[tool] + share * max(last * market[tool], _FLOOR)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _volume_states(
     yesterday: float,
     series: NDArray[np.int16],

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mycelial.agents.symba.forecast import learns_on
@@ -62,6 +61,7 @@ from mycelial.agents.symba.rules import (
     Rules,
 )
 from mycelial.domain.draws import uniform
+from mycelial.domain.kernels import inlined_kernel, kernel, stage
 from mycelial.domain.lanes import largest_of
 from mycelial.domain.prefetch import prefetch
 
@@ -73,7 +73,7 @@ _UNIFORM = np.float32(1.0 / T_ACTIONS)
 _reinforce = reinforcing(T_ACTIONS)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def quotes(price: float, forecast: float, phi: float) -> tuple[float, float]:
     """Return bid and ask around an expected price; phi = 0 is min/max(P, H) of the specification, phi = 1 quotes H."""
     # Written so that phi = 0 gives exactly P: neutral orders of both sides must meet there.
@@ -82,7 +82,7 @@ def quotes(price: float, forecast: float, phi: float) -> tuple[float, float]:
     return bid, ask
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def expect_moves(
     trader: Trader,
     past: Past,
@@ -109,7 +109,7 @@ def expect_moves(
         prefetch(recent, (j, oldest))
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def perceive(
     rules: Rules,
     trader: Trader,
@@ -172,7 +172,7 @@ def perceive(
             prefetch(ranked, (j, i, k))
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def recall(
     trader: Trader,
     past: Past,
@@ -203,7 +203,7 @@ def recall(
             prefetch(profits, (j, following))
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def decide(
     rules: Rules,
     traits: Traits,
@@ -264,7 +264,7 @@ def decide(
         action_of[n] = action if green else HOLD * 3 + action % 3
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _biased_action(bias: int, action: int, state: int) -> int:
     """Return what a behavioural bias makes of an action."""
     if bias == LOSS_AVERSION:
@@ -276,7 +276,7 @@ def _biased_action(bias: int, action: int, state: int) -> int:
     return action
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def order(
     rules: Rules,
     traits: Traits,
@@ -334,7 +334,7 @@ def order(
         order_lots[j, i], order_price[j, i] = signed, limit
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@stage
 def learn_trading(
     rules: Rules,
     traits: Traits,
@@ -453,7 +453,7 @@ def learn_trading(
             _reinforce(policy, j, row, best, 4, kappa)
 
 
-@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
+@inlined_kernel
 def _expected_move(
     margins: NDArray[np.int16],
     size: NDArray[np.int32],
@@ -496,7 +496,7 @@ def _expected_move(
     return s0
 
 
-@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
+@inlined_kernel
 def _start_filter(best: NDArray[np.float32], ranked: NDArray[np.float32], j: int, i: int) -> int:
     """Freeze the non-zero state values the filter V compares with; return how many there are."""
     count = 0
@@ -507,7 +507,7 @@ def _start_filter(best: NDArray[np.float32], ranked: NDArray[np.float32], j: int
     return count
 
 
-@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
+@inlined_kernel
 def _values_at_most(ranked: NDArray[np.float32], j: int, i: int, known: int, value: np.float32) -> int:
     total = np.int32(0)
     for s in range(np.uint64(known)):
@@ -515,7 +515,7 @@ def _values_at_most(ranked: NDArray[np.float32], j: int, i: int, known: int, val
     return int(total)
 
 
-@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
+@inlined_kernel
 def _rank_profit(
     profits: NDArray[np.int16], j: int, start: int, cap: int, stored: int, largest: bool, profit: float
 ) -> tuple[int, int]:
@@ -530,7 +530,7 @@ def _rank_profit(
     return reward, stored + 1
 
 
-@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
+@inlined_kernel
 def _average(
     policy: NDArray[np.float32], visits: NDArray[np.uint16], j: int, row: int, action: int, profit: float
 ) -> None:
@@ -541,7 +541,7 @@ def _average(
     )
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _best_in_hindsight(now: float, then: float, next_day: float) -> int:
     """Return the action that would have been best tau days ago (specification 8.6)."""
     moved = 0 if next_day == then else (1 if next_day > then else -1)
