@@ -12,7 +12,17 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mycelial.agents.symba.memory import ERROR_FLOOR, bin_of, put, rank_in, reward_for, smallest_in
+from mycelial.agents.symba.memory import (
+    ERROR_FLOOR,
+    ERRORS_IN_A_WORD,
+    bin_of,
+    put,
+    rank_in,
+    recalled,
+    remember,
+    reward_for,
+    smallest_in,
+)
 from mycelial.agents.symba.policy import greedy, reinforcing
 from mycelial.agents.symba.population import (
     ESTIMATE,
@@ -211,7 +221,7 @@ def choose_forecast(
             if not rules.largest:
                 cap = memory_at[i + 1] - memory_at[i]
                 oldest = memory_at[i] + stored[j, i] % cap
-                prefetch(recent, (j, oldest))
+                prefetch(recent, (j, oldest // ERRORS_IN_A_WORD))
         moment[j, slot, FORECAST], moment[j, slot, ESTIMATE] = forecast, estimate
         deed[j, slot, F_STATE], deed[j, slot, F_ACTION] = row - i * F_STATES, action
 
@@ -247,7 +257,7 @@ def learn_forecasting(
         if not rules.largest:
             later = min(i + _AHEAD, stop - 1)
             oldest = memory_at[later] + stored[j, later] % (memory_at[later + 1] - memory_at[later])
-            prefetch(errors, (j, later, 1 + (recent[j, oldest] >> 5), 0))
+            prefetch(errors, (j, later, 1 + (recalled(recent, j, oldest, ERRORS_IN_A_WORD) >> 5), 0))
         where, reward = error_bin[n], 0
         if where >= 0:
             start = memory_at[i]
@@ -290,7 +300,7 @@ def learn_forecasting(
 @inlined_kernel
 def error_reward(
     errors: NDArray[np.int16],
-    recent: NDArray[np.int16],
+    recent: NDArray[np.int64],
     j: int,
     i: int,
     start: int,
@@ -312,8 +322,8 @@ def error_reward(
         return reward, stored
     at = start + stored % cap
     if stored >= cap:
-        put(errors, j, i, int(recent[j, at]), -1)
-    recent[j, at] = where
+        put(errors, j, i, recalled(recent, j, at, ERRORS_IN_A_WORD), -1)
+    remember(recent, j, at, ERRORS_IN_A_WORD, where)
     return reward, stored + 1
 
 

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from mycelial.agents.symba.forecast import learns_on
 from mycelial.agents.symba.memory import (
+    BINS,
     MARGIN_FLOOR,
+    MARGINS_IN_A_WORD,
     bin_of,
-    code,
-    count_below,
     largest_in,
-    push_heap,
     put,
     rank_in,
-    reward_for,
+    recalled,
+    remember,
     smallest_in,
 )
 from mycelial.agents.symba.policy import greedy, reinforcing
@@ -46,6 +46,7 @@ from mycelial.agents.symba.population import (
     Trader,
     Traits,
 )
+from mycelial.agents.symba.profits import PAGE, rank_profit
 from mycelial.agents.symba.rules import (
     EAGER,
     FEAR,
@@ -93,20 +94,21 @@ def expect_moves(
     stop: int,
     margin_bin: NDArray[np.int64],
 ) -> None:
-    """Write the histogram bin + 1 of each expected move, negative for a fall, to `margin_bin` [stop - first]."""
+    """Write the histogram bin of each expected move, + 512 for a rise, to `margin_bin` [stop - first]."""
     margins, recent, stored, memory_at = trader.margins, trader.recent, trader.stored, past.memory_at
-    clipped = recent.shape[1] - 1
+    last = recent.shape[1] - 1
     for i in range(first, stop):
         margin = 100.0 * (forecast[j, i] - price) / price
         where = bin_of(abs(margin), MARGIN_FLOOR)
         rising = margin >= 0.0
-        margin_bin[i - first] = where + 1 if rising else -(where + 1)
+        margin_bin[i - first] = where + BINS * int(rising)
         row = 2 * i + int(rising)
         prefetch(margins, (j, row, 0, 0))
         prefetch(margins, (j, row, 1 + (where >> 5), 0))
         start = memory_at[i]
-        oldest = min(start + stored[j, i] % (memory_at[i + 1] - start), clipped)
-        prefetch(recent, (j, oldest))
+        oldest = start + stored[j, i] % (memory_at[i + 1] - start)
+        word = min(oldest // MARGINS_IN_A_WORD, last)
+        prefetch(recent, (j, word))
 
 
 @stage
@@ -139,10 +141,9 @@ def perceive(
         if not rules.largest:
             later = min(i + _AHEAD, stop - 1)
             oldest = memory_at[later] + stored[j, later] % (memory_at[later + 1] - memory_at[later])
-            signed_bin = int(recent[j, oldest])
-            leaving = max(abs(signed_bin) - 1, 0)
-            prefetch(margins, (j, 2 * later + int(signed_bin > 0), 1 + (leaving >> 5), 0))
-            prefetch(margins, (j, 2 * later + int(signed_bin > 0), 0, 0))
+            leaving = recalled(recent, j, oldest, MARGINS_IN_A_WORD)
+            prefetch(margins, (j, 2 * later + leaving // BINS, 1 + (leaving % BINS >> 5), 0))
+            prefetch(margins, (j, 2 * later + leaving // BINS, 0, 0))
         s0 = _expected_move(
             margins,
             size,
@@ -185,7 +186,7 @@ def recall(
 ) -> None:
     """Write the policy row of each state, -1 where there is none, to `row` [stop - first]."""
     rows, policy, deed, slots = trader.row, trader.policy, past.deed, past.slot
-    profits, memory_at, last = trader.profits, past.memory_at, trader.profits.shape[1] - 1
+    profits, profit_page = trader.profits, trader.profit_page
     for i in range(first, stop):
         if bankrupt[i]:
             continue
@@ -197,10 +198,9 @@ def recall(
         prefetch(policy, (j, then, 0))
         prefetch(policy, (j, then, 16))
         if deed[j, slots[j, i], GREEN] == 1:
-            start = memory_at[i]
-            following = min(start + 32, last)
-            prefetch(profits, (j, start))
-            prefetch(profits, (j, following))
+            prefetch(profit_page, (j, i, 0))
+            for k in range(0, PAGE, 32):
+                prefetch(profits, (j, i, k))  # everybody's first page comes in the order of agents
 
 
 @stage
@@ -361,7 +361,8 @@ def learn_trading(
     learns, price = learns_on(rules, t), closes[j, t]
     carry = rules.dividend_rate / rules.days_year
     tau_of, biased, beta = traits.tau, traits.biased, traits.beta
-    profits, profit_count = trader.profits, trader.profit_count
+    profits, profit_page, pages_used = trader.profits, trader.profit_page, trader.profit_pages_used
+    profit_count = trader.profit_count
     moment, deed, slots, active_days = past.moment, past.deed, past.slot, past.active_days
     memory_at, first_reward = past.memory_at, past.first_reward
     rows, policy, visits, best_value, rows_used = (
@@ -395,9 +396,9 @@ def learn_trading(
             )
             reward = -4  # off exit days the authors' code leaves the percentile at 0
             if exit_day:
-                start = memory_at[i]
-                reward, profit_count[j, i] = _rank_profit(
-                    profits, j, start, memory_at[i + 1] - start, profit_count[j, i], rules.largest, profit
+                cap = memory_at[i + 1] - memory_at[i]
+                reward, profit_count[j, i] = rank_profit(
+                    profits, profit_page, pages_used, j, i, cap, profit_count[j, i], rules.largest, profit
                 )
             if profit > 0.0 and reward < 0:
                 reward = 1
@@ -457,21 +458,21 @@ def learn_trading(
 def _expected_move(
     margins: NDArray[np.int16],
     size: NDArray[np.int32],
-    recent: NDArray[np.int16],
+    recent: NDArray[np.int64],
     j: int,
     i: int,
     start: int,
     cap: int,
     stored: int,
     largest: bool,
-    signed_bin: int,
+    margin_bin: int,
 ) -> int:
     """Return s0 (0 fall, 1 flat, 2 rise) from the rank of m = 100 (H - P) / P among those of its sign; remember m.
 
     Rows 2 i and 2 i + 1 of the histograms hold |m| for m < 0 and m >= 0. The authors' simulator forgets the smallest
     value of each (Q2), which among negative ones is the largest in magnitude.
     """
-    rising, where = int(signed_bin > 0), abs(signed_bin) - 1
+    rising, where = margin_bin // BINS, margin_bin % BINS
     row = 2 * i + rising
     held = size[j, row]
     below = rank_in(margins, j, row, where)
@@ -488,11 +489,11 @@ def _expected_move(
     if not largest:
         at = start + stored % cap
         if stored >= cap:
-            old = int(recent[j, at])
-            old_row, old_bin = 2 * i + int(old > 0), abs(old) - 1
-            put(margins, j, old_row, old_bin, -1)
+            old = recalled(recent, j, at, MARGINS_IN_A_WORD)
+            old_row = 2 * i + old // BINS
+            put(margins, j, old_row, old % BINS, -1)
             size[j, old_row] -= 1
-        recent[j, at] = signed_bin
+        remember(recent, j, at, MARGINS_IN_A_WORD, margin_bin)
     return s0
 
 
@@ -513,21 +514,6 @@ def _values_at_most(ranked: NDArray[np.float32], j: int, i: int, known: int, val
     for s in range(np.uint64(known)):
         total = np.int32(total + np.int32(ranked[j, i, s] <= value))
     return int(total)
-
-
-@inlined_kernel
-def _rank_profit(
-    profits: NDArray[np.int16], j: int, start: int, cap: int, stored: int, largest: bool, profit: float
-) -> tuple[int, int]:
-    """Rank a profit among those of earlier exit days and remember it; return its reward and the new count."""
-    x = code(profit)
-    kept = min(stored, cap)
-    at_most = count_below(profits, j, start, start + kept, np.int16(x + np.int16(1)))
-    reward = 1 if stored == 1 else reward_for(at_most / kept, True)
-    if largest:
-        return reward, push_heap(profits, j, start, stored, cap, x)
-    profits[j, start + stored % cap] = x
-    return reward, stored + 1
 
 
 @inlined_kernel
