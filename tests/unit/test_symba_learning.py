@@ -18,7 +18,7 @@ from mycelial.agents.symba.presets import preset
 from mycelial.agents.symba.profits import PAGE, rank_profit
 from mycelial.domain.seeds import generator
 
-reinforce = reinforcing(9)
+_reinforce = reinforcing(9)
 
 finite = st.floats(-1e6, 1e6, allow_nan=False, width=32)
 positive = st.floats(0.0, 1e6, allow_nan=False, width=32)
@@ -27,6 +27,11 @@ positive = st.floats(0.0, 1e6, allow_nan=False, width=32)
 @njit
 def code_of(x: float) -> int:
     return memory.code(x)
+
+
+@njit
+def reinforce(policy: Any, j: int, row: int, action: int, reward: int, kappa: float) -> None:
+    _reinforce(policy, j, row, action, reward, kappa)
 
 
 @njit

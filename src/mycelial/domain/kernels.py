@@ -15,7 +15,7 @@ from numba import njit
 
 _OWNS_NOTHING: dict[str, Any] = {"error_model": "numpy", "no_cfunc_wrapper": True, "_nrt": False}
 
-kernel: Any = njit(**_OWNS_NOTHING)  # may also be called from Python
-inlined_kernel: Any = njit(forceinline=True, **_OWNS_NOTHING)  # becomes part of its callers
-stage: Any = njit(no_cpython_wrapper=True, **_OWNS_NOTHING)  # called by kernels only
-entry: Any = njit(nogil=True, cache=True, **_OWNS_NOTHING)  # compiled once for all, and kept on disk
+kernel: Any = njit(no_cpython_wrapper=True, **_OWNS_NOTHING)  # called by kernels only
+inlined_kernel: Any = njit(no_cpython_wrapper=True, forceinline=True, **_OWNS_NOTHING)  # becomes part of its callers
+shared_kernel: Any = njit(**_OWNS_NOTHING)  # called from Python too
+entry: Any = njit(nogil=True, cache=True, **_OWNS_NOTHING)  # where Python enters; kept on disk with all it calls

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mycelial.domain.draws import bits
-from mycelial.domain.kernels import kernel, stage
+from mycelial.domain.kernels import kernel, shared_kernel
 
 LAST, AVERAGE, AUCTION = 0, 1, 2  # closing price: last match, volume-weighted mean, uniform price
 _INDEX_BITS = np.uint64((1 << 20) - 1)
@@ -53,7 +53,7 @@ def empty_fills(assets: int, agents: int) -> Fills:
     )
 
 
-@stage
+@kernel
 def fills_of(every: Fills, j: int) -> Fills:
     """Return asset j's view of the fills of all assets."""
     return Fills(
@@ -70,7 +70,7 @@ def fills_of(every: Fills, j: int) -> Fills:
     )
 
 
-@kernel
+@shared_kernel
 def sort_book(
     order_lots: NDArray[np.int64], order_price: NDArray[np.float64], key: np.uint64, day: int, fills: Fills
 ) -> tuple[int, int]:
@@ -133,7 +133,7 @@ def agent_of(key: np.uint64) -> int:
     return int(key & _INDEX_BITS)
 
 
-@kernel
+@shared_kernel
 def quoted_spread(
     order_price: NDArray[np.float64], fills: Fills, bids: int, asks: int, matched: bool, averages: NDArray[np.float64]
 ) -> float:
@@ -193,7 +193,7 @@ def _record(fills: Fills, i: int, signed: int, price: float) -> None:
     fills.last_lots[i], fills.last_price[i] = signed, price
 
 
-@kernel
+@shared_kernel
 def clear(
     order_lots: NDArray[np.int64],
     order_price: NDArray[np.float64],

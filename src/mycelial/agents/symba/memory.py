@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mycelial.domain.kernels import inlined_kernel, kernel
+from mycelial.domain.kernels import inlined_kernel, kernel, shared_kernel
 from mycelial.domain.lanes import below, bits_set, filled, highest, lowest, sum_before
 
 OCTAVES, STEPS = 16, 32
@@ -48,7 +48,7 @@ def bin_of(magnitude: float, floor: int) -> int:
     return min(max(at, 0), BINS - 1)
 
 
-@kernel
+@shared_kernel
 def rank_in(histogram: NDArray[np.int16], j: int, row: int, where: int) -> float:
     """Return how many values of a histogram are below bin `where`, those in it counted half."""
     octave, step = where >> 5, where & 31
@@ -57,21 +57,21 @@ def rank_in(histogram: NDArray[np.int16], j: int, row: int, where: int) -> float
     return below + 0.5 * histogram[j, row, 1 + octave, step]
 
 
-@kernel
+@shared_kernel
 def put(histogram: NDArray[np.int16], j: int, row: int, where: int, change: int) -> None:
     """Add (1) or remove (-1) a value of bin `where`."""
     histogram[j, row, 1 + (where >> 5), where & 31] += change
     histogram[j, row, 0, where >> 5] += change
 
 
-@kernel
+@shared_kernel
 def smallest_in(histogram: NDArray[np.int16], j: int, row: int) -> int:
     """Return the lowest bin that holds a value; the histogram is not empty."""
     octave = lowest(filled(histogram, (j, row, 0, 0), OCTAVES))
     return (octave << 5) + lowest(filled(histogram, (j, row, 1 + octave, 0), STEPS))
 
 
-@kernel
+@shared_kernel
 def largest_in(histogram: NDArray[np.int16], j: int, row: int) -> int:
     """Return the highest bin that holds a value; the histogram is not empty."""
     octave = highest(filled(histogram, (j, row, 0, 0), OCTAVES))
@@ -107,7 +107,7 @@ def count_below(codes: NDArray[np.int16], j: int, stop: int, count: int, x: np.i
     return total
 
 
-@kernel
+@shared_kernel
 def reward_for(percentile: float, large_is_good: bool) -> int:
     """Return the reward +4, +2, +1, -1, -2, -4 of a percentile; small is good unless `large_is_good`."""
     if percentile < 0.05:

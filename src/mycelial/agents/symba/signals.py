@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mycelial.agents.symba.memory import BLOCK, code, count_below
 from mycelial.agents.symba.population import Traits
 from mycelial.agents.symba.rules import DEVIATION, RELATIVE, Rules
-from mycelial.domain.kernels import kernel, stage
+from mycelial.domain.kernels import kernel
 from mycelial.domain.lanes import below, bits_set
 
 _FLOOR = 0.001
@@ -169,7 +169,7 @@ def _of_largest(below: int, stored: int, cap: int) -> float:
     return max(0, below - (stored - kept)) / kept
 
 
-@stage
+@kernel
 def update_signals(signals: Signals, rules: Rules, traits: Traits, j: int, t: int) -> None:
     """Work out the public tables of day t for asset j and store today's volatilities in their series."""
     price, price_sum, square_sum = signals.price[j], signals.price_sum[j], signals.square_sum[j]
