@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numba import njit
 from tests.support.oracle.memory import Memory, bin_code, reward_of, series_code
 
 from mycelial.agents.symba import fundamental, memory
+from mycelial.agents.symba.parameters import SymbaParameters
 from mycelial.agents.symba.policy import reinforcing
 from mycelial.agents.symba.population import draw_traits, snap_back_probability
 from mycelial.agents.symba.presets import preset
@@ -147,6 +149,14 @@ def test_a_ring_keeps_bins_apart(entries: list[int]):
     errors, margins = np.zeros((1, 9), np.int64), np.zeros((1, 9), np.int64)
 
     assert through_a_ring(errors, margins, np.array(entries)) == sum((k + 1) * 3 * e for k, e in enumerate(entries))
+
+
+def test_no_count_overflows_in_the_longest_run():
+    longest = next(f for f in fields(SymbaParameters) if f.name == "days").metadata["high"]
+    traits = draw_traits(preset("paper").replace(agents=2, days=longest, learning_days=1), 1, 1)
+
+    assert max(longest + 1, (traits.span + traits.tau + 1).max()) <= np.iinfo(np.int16).max  # values in a histogram
+    assert 2 * longest <= np.iinfo(np.uint16).max  # visits of an action: as taken, and as the best in hindsight
 
 
 @given(percentile=st.floats(0.0, 1.0))

@@ -58,7 +58,7 @@ def live(world: World, first_day: int, stop_day: int, parts: int, first_asset: i
             if rules.attention or rules.volatility_gesture:
                 feel(rules, mood, keys, world_key, t)
         if parts & ACT:
-            leader = leader_of(rules, purse, signals.price)
+            leader = leader_of(rules, purse, signals.price, t)
             for j in range(first_asset, stop_asset):
                 update_signals(signals, rules, traits, j, t)
                 act(

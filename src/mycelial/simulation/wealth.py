@@ -60,8 +60,8 @@ def open_day(
 
 
 @kernel
-def leader_of(rules: Rules, purse: Purse, price: NDArray[np.float64]) -> int:
-    """Return the agent whom the herd copies: the richest or poorest one outside the herd, a fixed one, or -1."""
+def leader_of(rules: Rules, purse: Purse, price: NDArray[np.float64], t: int) -> int:
+    """Return whom the herd copies today: at the last close the richest or poorest agent outside it, a fixed one, or -1."""
     cash, lots, bankrupt = purse.cash, purse.lots, purse.bankrupt
     if rules.herd_leader == NO_LEADER or rules.herd_leader == NOISE or rules.herd >= rules.agents:
         return -1
@@ -73,7 +73,7 @@ def leader_of(rules: Rules, purse: Purse, price: NDArray[np.float64]) -> int:
             continue
         nav = cash[i]
         for j in range(rules.assets):
-            nav += lots[j, i] * rules.lot * price[j, 0]
+            nav += lots[j, i] * rules.lot * price[j, t]
         if leader < 0 or (rules.herd_leader == BEST and nav > top) or (rules.herd_leader == WORST and nav < top):
             leader, top = i, nav
     return leader
