@@ -39,8 +39,8 @@ class SymbaParameters:
 
     # ---- size and calendar --------------------------------------------------------------------------------------
     agents: int = dial(500, 2, 200_000, "number of agents I")
-    days: int = dial(2453, 20, 100_000, "time steps T, one a day, learning phase included")
-    learning_days: int = dial(1000, 0, 99_000, "T_learn: portfolios are reset then and statistics start")
+    days: int = dial(2453, 20, 30_000, "time steps T, one a day, learning phase included")
+    learning_days: int = dial(1000, 0, 29_999, "T_learn: portfolios are reset then and statistics start")
     days_week: int = dial(5, 1, 7, "T_w in days")
     days_month: int = dial(21, 1, 31, "T_m in days")
     days_year: int = dial(252, 12, 366, "T_y in days")
@@ -55,7 +55,7 @@ class SymbaParameters:
     learning_rate_low: float = dial(0.05, 0.0, 1.0, "beta is uniform from this")
     learning_rate_high: float = dial(0.25, 0.0, 1.0, "... to this")
     reflexivity_power: float = dial(1.0, 0.0, 20.0, "rho = u^this, the weight of forecasts against own value")
-    memory_span_cap: int = dial(0, 0, 100_000, "longest memory h in days; 0 = no cap")
+    memory_span_cap: int = dial(0, 0, 30_000, "longest memory h in days; 0 = no cap")
     filter_window_share: float = dial(1.0, 0.0, 1.0, "w = 5 + u x tau x this: patience of the filter V")
     cash_scale: float = dial(10_000.0, 1.0, 1e12, "half-normal scale of the initial cash")
     cash_per_asset: bool = flag(False, "multiply that scale by the number of assets J")
