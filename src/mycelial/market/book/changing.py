@@ -149,7 +149,7 @@ def _replace(book: Book, slot: int, tick: int, left: int, display: int, keeps: b
     terms.display = display
     tip = min(display, left) if display != 0 else left
     if keeps:
-        tip = min(tip, np.int64(order.shown))
+        tip = min(tip, int(np.int64(order.shown)))
         level_of(book, 2 * tick + side).shown += tip - order.shown
         if display != 0:
             hidden_of(book, 2 * tick + side).lots += left - tip - order.hidden

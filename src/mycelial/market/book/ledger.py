@@ -28,7 +28,7 @@ def fee(notional: int, ppm: int) -> int:
     """Return the fee of a fill, rounded half up; a negative rate is a rebate, rounded by its size."""
     size, rate = np.uint64(notional), np.uint64(abs(ppm))
     whole = (size // _MILLION) * rate + ((size % _MILLION) * rate + _HALF) // _MILLION
-    return -np.int64(whole) if ppm < 0 else np.int64(whole)
+    return int(-np.int64(whole) if ppm < 0 else np.int64(whole))
 
 
 @helper

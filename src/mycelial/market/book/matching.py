@@ -169,7 +169,7 @@ def _refill(book: Book, slot: int, place: int) -> int:
     order.prev = level.tail
     order.next = 0
     level.tail = slot
-    return behind
+    return int(behind)
 
 
 @helper
@@ -189,7 +189,7 @@ def can_fill(book: Book, taker: int) -> bool:
                 if not is_same_trader(book, at, terms.owner, terms.group):
                     ahead += maker.shown
                 elif terms.stp != _OLDEST:
-                    return ahead >= need
+                    return bool(ahead >= need)
                 else:
                     there -= np.int64(maker.shown) + maker.hidden
                 at = np.int64(maker.next)

@@ -18,7 +18,7 @@ _MIX_1, _MIX_2, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4
 @helper
 def handle_of(book: Book, slot: int) -> int:
     """Return the handle of the order in `slot`."""
-    return (np.int64(order_of(book, slot).generation) << 32) | np.int64(slot)
+    return int((np.int64(order_of(book, slot).generation) << 32) | slot)
 
 
 @helper
@@ -58,7 +58,7 @@ def free_slot(book: Book, slot: int) -> None:
 @helper
 def slot_of(book: Book, handle: int) -> int:
     """Return the slot of a live order, 0 if the handle is stale or was never handed out."""
-    slot = handle & _SLOT
+    slot = int(handle & _SLOT)
     if handle <= 0 or slot == 0 or slot > book.high:
         return 0
     if np.int64(order_of(book, slot).generation) != handle >> 32 or terms_of(book, slot).serial < 0:
@@ -72,7 +72,7 @@ def slot_of(book: Book, handle: int) -> int:
 @helper
 def _home(book: Book, owner: int, client_id: int) -> int:
     mixed = (np.uint64(client_id) ^ (np.uint64(owner) * _MIX_1)) * _MIX_2
-    return np.int64(mixed ^ (mixed >> _SHIFT)) & (book.ids_room - 1)
+    return int(np.int64(mixed ^ (mixed >> _SHIFT)) & (book.ids_room - 1))
 
 
 @helper
@@ -83,7 +83,7 @@ def find_id(book: Book, owner: int, client_id: int) -> int:
     while id_of(book, at).slot != 0:
         slot = np.int64(id_of(book, at).slot)
         if terms_of(book, slot).client_id == client_id and terms_of(book, slot).owner == owner:
-            return slot
+            return int(slot)
         at = (at + 1) & mask
     return 0
 
