@@ -908,6 +908,19 @@ def test_balances_stay_below_two_to_the_62(make: Any):
     assert market.send("A fund cash -1") == "reject bad_lots"
 
 
+def test_who_may_borrow_cannot_owe_two_to_the_62(make: Any):
+    rules = instrument(ladder_ticks=256, max_lots=2**31 - 1, cash_per_tick_lot=2**21)
+    market = Market(make, Setup(rules, 2, ((0, 0, 1_000_000),), may_borrow=True), cash=0, asset=0)
+    lots = 2**31 - 1
+    hold = 2 * 255 * lots * 2**21 + lots
+
+    for n in range(2**62 // hold):
+        assert market.send(f"A buy a{n} {lots}@255") == f"accept a{n} {lots}@255; rest a{n} {lots}"
+    assert market.send(f"A buy b {lots}@255") == "reject no_funds"
+    assert -(2**62) < market.account("A")[0] < hold - 2**62
+    assert market.send(f"A amend a0 lots={lots - 1}") == f"amend a0 {lots - 1}@255 was 255 kept"
+
+
 def test_a_market_buy_holds_at_its_protection_price(make: Any):
     market = _fees(make, (0, 0, 10_000), cash=1_113)
     market.send("B sell a 10@100")
