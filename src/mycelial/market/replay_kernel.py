@@ -80,7 +80,7 @@ _NO_LIQUIDITY, _POOL_FULL, _POST_ONLY_AMEND = (
 )
 
 # Tables of int64 instead of structured arrays: they compile several times faster.
-# Columns of State.own: RANK is that of its price in the recording, -1 when it never occurs there; AHEAD are the recorded
+# Columns of State.own: RANK is that of its price in the recording, -1 when it never occurs there; AHEAD the recorded
 # lots before it.
 O_HANDLE, O_PRICE, O_RANK, O_SIDE, O_LOTS, O_LEFT, O_AHEAD, O_OWNER, O_CLIENT_ID, O_EXPIRE, O_FLAGS = range(11)
 O_COLUMNS = 11
@@ -382,7 +382,8 @@ def _remove(state: State, order: int) -> None:
     if state.own[order, O_RANK] >= 0:
         state.ladder[OWN_AT, state.own[order, O_SIDE], state.own[order, O_RANK]] -= 1
     for later in range(order + 1, state.at[N_OWN]):
-        state.own[later - 1] = state.own[later]
+        for column in range(O_COLUMNS):
+            state.own[later - 1, column] = state.own[later, column]
     state.at[N_OWN] -= 1
     _refresh(state)
 
@@ -430,7 +431,8 @@ def _rest(feed: Feed, state: State, one: Ints) -> None:
     if known:
         one[O_AHEAD] = max(0, _available(state, one[O_SIDE], rank)) + state.ladder[SPARED, one[O_SIDE], rank]
         state.ladder[OWN_AT, one[O_SIDE], rank] += 1
-    state.own[state.at[N_OWN]] = one
+    for column in range(O_COLUMNS):
+        state.own[state.at[N_OWN], column] = one[column]
     state.at[N_OWN] += 1
     _refresh(state)
 
@@ -643,7 +645,9 @@ def _amend(feed: Feed, state: State, rules: Rules, events: Ints, record: Ints) -
         n = _say(state, events, _AMENDED, 0, held, held[O_LEFT], held[O_LEFT], cause)
         events[n, E_MAKER_HANDLE], events[n, E_FLAGS] = before, _KEPT
         return
-    one = held.copy()
+    one = np.zeros(O_COLUMNS, np.int64)
+    for column in range(O_COLUMNS):
+        one[column] = held[column]
     _remove(state, order)
     one[O_PRICE], one[O_LOTS], one[O_LEFT] = price, lots, lots - filled
     n = _say(state, events, _AMENDED, 0, one, one[O_LEFT], one[O_LEFT], cause)
@@ -715,23 +719,13 @@ def _emit(
     cause: int,
 ) -> int:
     n = state.at[N_EVENTS]
-    events[n, E_SEQ] = state.at[EVENT_SEQ]
-    events[n, E_TS] = state.at[TIME]
-    events[n, E_CAUSE] = cause
-    events[n, E_KIND] = kind
-    events[n, E_REASON] = reason
-    events[n, E_SIDE] = side
-    events[n, E_FLAGS] = 0
-    events[n, E_OWNER] = owner
-    events[n, E_HANDLE] = handle
-    events[n, E_CLIENT_ID] = client_id
-    events[n, E_PRICE] = price
-    events[n, E_LOTS] = lots
-    events[n, E_LEAVES] = leaves
-    events[n, E_MAKER_HANDLE] = 0
-    events[n, E_MAKER_OWNER] = 0
-    events[n, E_TAKER_FEE] = 0
-    events[n, E_MAKER_FEE] = 0
+    # in the order of EVENT_FIELDS; a loop, because every single assignment costs at compilation
+    seq, ts, none = state.at[EVENT_SEQ], state.at[TIME], np.int64(0)
+    rest = (side, none, owner, handle, client_id, price, lots, leaves, none, none, none, none)
+    for column, value in enumerate((seq, ts, np.int64(cause), np.int64(kind), np.int64(reason))):
+        events[n, column] = value
+    for column in range(12):
+        events[n, column + 5] = rest[column]
     state.at[EVENT_SEQ] += 1
     state.at[N_EVENTS] += 1
     return n
