@@ -123,3 +123,10 @@ class MarketRecording:
         """Return the index of the batch that each level update belongs to."""
         sizes = np.diff(np.append(self.batches["first"], self.levels.size))
         return np.repeat(np.arange(self.batches.size), sizes)
+
+
+def clock(records: Records) -> NDArray[np.int64]:
+    """Return the exchange's time where it wrote one, else ours, made ascending."""
+    written: NDArray[np.int64] = records["exchange_ts"]
+    times = written if written.size and written.min() > 0 else records["ts"]
+    return np.maximum.accumulate(times) if times.size else times.copy()

@@ -14,8 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mycelial.domain.depth import apply_batch, cut_to, empty_ladder, price_index, set_level
-from mycelial.domain.recording import SNAPSHOT, MarketRecording, Records
+from mycelial.domain.depth import BEST, COUNT, apply_batch, cut_to, empty_ends, price_index, set_level
+from mycelial.domain.recording import SNAPSHOT, MarketRecording, clock
 
 Ints = NDArray[np.int64]
 
@@ -73,13 +73,6 @@ def level_changes(recording: MarketRecording) -> LevelChanges:
     return LevelChanges(ts[keep], out[0][keep], out[1][keep], out[2][keep], out[3][keep], out[4][keep] / 2)
 
 
-def clock(records: Records) -> Ints:
-    """Return the exchange's time where it wrote one, else ours, made ascending."""
-    written: Ints = records["exchange_ts"]
-    times = written if written.size and written.min() > 0 else records["ts"]
-    return np.maximum.accumulate(times) if times.size else times.copy()
-
-
 @njit(cache=True)
 def explain_levels(
     kind: Ints,
@@ -99,20 +92,20 @@ def explain_levels(
     """Write joined, traded, cancelled, distance and twice the mid of each update into `out`, int64[5, n_levels]."""
     book = np.zeros((2, prices.size), np.int64)
     traded = np.zeros((2, prices.size), np.int64)
-    best, worst, count = empty_ladder(prices.size)
+    ends = empty_ends(prices.size)
     trade = 0
     for batch in range(kind.size):
         while trade < trade_time.size and trade_time[trade] <= batch_time[batch]:
             traded[trade_side[trade], trade_rank[trade]] += trade_lots[trade]
             trade += 1
         if kind[batch] == SNAPSHOT:
-            apply_batch(book, best, worst, count, SNAPSHOT, first[batch], first[batch + 1], rank, lots, side)
+            apply_batch(book, ends, SNAPSHOT, first[batch], first[batch + 1], rank, lots, side)
             traded[:] = 0
             continue
         twice_mid = 0
-        if count[0] > 0 and count[1] > 0:
-            twice_mid = prices[best[0]] + prices[best[1]]
-            touch_bid, touch_ask = prices[best[0]], prices[best[1]]
+        if ends[COUNT, 0] > 0 and ends[COUNT, 1] > 0:
+            twice_mid = prices[ends[BEST, 0]] + prices[ends[BEST, 1]]
+            touch_bid, touch_ask = prices[ends[BEST, 0]], prices[ends[BEST, 1]]
         for update in range(first[batch], first[batch + 1]):
             one, at = side[update], rank[update]
             change = lots[update] - book[one, at]
@@ -123,6 +116,6 @@ def explain_levels(
             if twice_mid > 0:
                 out[3, update] = touch_bid - prices[at] if one == 0 else prices[at] - touch_ask
                 out[4, update] = twice_mid
-            set_level(book, best, worst, count, one, at, lots[update])
+            set_level(book, ends, one, at, lots[update])
         if keep > 0:
-            cut_to(book, worst, count, keep)
+            cut_to(book, ends, keep)
