@@ -513,6 +513,38 @@ def test_any_split_into_batches_writes_the_same_log(make: Any, stream: str):
     assert getattr(book, "digest", 0) == getattr(one_by_one.book, "digest", 0)
 
 
+@needs_kernel
+@pytest.mark.parametrize("stream", LONG_STREAMS)
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 1.0])
+def test_a_restored_snapshot_goes_on_as_if_nothing_had_happened(stream: str, share: float):
+    setup, inputs = long_stream(stream)
+    cut = int(share * len(inputs))
+    book = setup.open(Kernel)
+    book.apply(inputs[:cut])
+
+    other = Kernel.restore(book.snapshot())
+
+    assert look(other) == look(book)
+    assert other.apply(inputs[cut:]).tobytes() == book.apply(inputs[cut:]).tobytes()
+    assert look(other) == look(book)
+    assert other.digest == book.digest == long_transcript(Kernel, stream).book.digest
+    assert other.snapshot() == book.snapshot()
+
+
+@needs_kernel
+@given(case=aimed_streams(), share=st.floats(0.0, 1.0))
+def test_a_snapshot_of_any_moment_restores(case: tuple[Setup, Inputs], share: float):
+    setup, inputs = case
+    cut = round(share * len(inputs))
+    book = setup.open(Kernel)
+    book.apply(inputs[:cut])
+
+    other = Kernel.restore(book.snapshot())
+
+    assert other.apply(inputs[cut:]).tobytes() == book.apply(inputs[cut:]).tobytes()
+    assert (other.digest, look(other)) == (book.digest, look(book))
+
+
 @pytest.mark.parametrize("make", EVERY_BOOK)
 @given(case=streams(most=30))
 def test_a_pool_holds_exactly_as_many_orders_as_it_says(make: Any, case: tuple[Setup, Inputs]):

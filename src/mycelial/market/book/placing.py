@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from mycelial.domain.kernels import helper
 from mycelial.market.book import output
 from mycelial.market.book.ladder import exists, worse
 from mycelial.market.book.ledger import bring_up_to_date, can_hold, cash_hold, hold_rate, take_hold
@@ -36,7 +36,7 @@ _OLDEST = int(Stp.CANCEL_OLDEST)
 _MILLION = 1_000_000
 
 
-@njit
+@helper
 def place(book: Book, wish: Wish) -> None:
     """Handle a NEW record."""
     reason, limit = _examine(book, wish)
@@ -70,7 +70,7 @@ def place(book: Book, wish: Wish) -> None:
     enter(book, slot)
 
 
-@njit
+@helper
 def _examine(book: Book, wish: Wish) -> tuple[int, int]:
     """Return the reason to reject (0: none so far) and the limit in ticks, for a market order its protection price."""
     mode, flags, side, limit = book.mode, np.int64(wish.flags), np.int64(wish.side), wish.price
@@ -112,7 +112,7 @@ def _examine(book: Book, wish: Wish) -> tuple[int, int]:
     return 0, limit
 
 
-@njit
+@helper
 def _may_place(mode: int, flags: int) -> bool:
     if mode == _POST_ONLY_MODE:
         return flags & _POST_ONLY != 0
@@ -121,7 +121,7 @@ def _may_place(mode: int, flags: int) -> bool:
     return mode == _REDUCE_ONLY_MODE
 
 
-@njit
+@helper
 def size_reason(book: Book, lots: int) -> int:
     """Return why a size is refused, 0 if it is not."""
     if lots <= 0:
@@ -131,26 +131,26 @@ def size_reason(book: Book, lots: int) -> int:
     return _MAX_LOTS if lots > book.max_lots else 0
 
 
-@njit
+@helper
 def display_fits(book: Book, display: int, lots: int) -> bool:
     """Tell whether an iceberg of `lots` may show `display`."""
     return 0 < display <= lots and display * book.iceberg_parts >= lots
 
 
-@njit
+@helper
 def _reduces(book: Book, wish: Wish) -> bool:
     account = account_of(book, wish.owner)
     position = account.asset_free + account.asset_held
     return wish.lots <= position if wish.side == 1 else wish.lots <= -position
 
 
-@njit
+@helper
 def _group_of(wish: Wish) -> int:
     """Return the group for self-trade prevention, one of its own for an owner alone."""
     return wish.group if wish.group >= 0 else -2 - wish.owner
 
 
-@njit
+@helper
 def _market_limit(book: Book, wish: Wish) -> int:
     """Return how far a market order may go: its protection price, or the worst level that it needs."""
     side, lots = np.int64(wish.side), wish.lots
