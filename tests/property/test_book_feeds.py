@@ -28,9 +28,7 @@ DEPTHS = (1, 3, 10, 1000)
 
 
 def specs(interval_ns: int = 0) -> list[FeedSpec]:
-    return [
-        FeedSpec(view, depth, interval_ns, checksum=depth == 10) for view in (View.L2, View.L3) for depth in DEPTHS
-    ]
+    return [FeedSpec(view, depth, interval_ns, checksum=depth == 10) for view in (View.L2, View.L3) for depth in DEPTHS]
 
 
 def mirrors(feeds: MarketFeeds) -> list[BookMirror]:

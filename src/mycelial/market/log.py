@@ -1,8 +1,8 @@
 """The format of a log: a header, then chunks of records, each sealed by a running digest.
 
-A log holds the inputs of a run or the events it caused; both are plain arrays in chunks, so a log is written and read in
-bounded memory. The terms of the market, the inputs and nothing else give the events again, so the log of events may be
-thrown away.
+A log holds the inputs of a run or the events it caused; both are plain arrays in chunks, so a log is written and read
+in bounded memory. The terms of the market and the inputs give the events again, so the log of events may be thrown
+away.
 
 ==========  =======================================================================================================
 header      magic, length and CRC-32 of a JSON text: version, what the log holds, its dtype, the terms of the market
@@ -161,8 +161,8 @@ def folded(digest: int, records: Records) -> int:
     return int(_fold(np.uint64(digest), words))
 
 
-@njit(cache=True)
-def _fold(digest: np.uint64, words: NDArray[np.uint64]) -> np.uint64:
+@njit(cache=True, error_model="numpy")
+def _fold(digest: Any, words: NDArray[np.uint64]) -> Any:
     width = words.shape[1]
     for n in range(words.shape[0]):
         total = _SALT[width]

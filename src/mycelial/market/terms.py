@@ -58,7 +58,7 @@ class MarketTerms:
         try:
             document: dict[str, Any] = json.loads(text)
             instrument = document["instrument"]
-            exact = {name: Decimal(instrument.pop(name)) for name in ("tick_size", "lot_size")}
+            exact: dict[str, Any] = {name: Decimal(instrument.pop(name)) for name in ("tick_size", "lot_size")}
             may_borrow = document["may_borrow"]
             return cls(
                 Instrument(**instrument, **exact),

@@ -64,4 +64,6 @@ class LogReader:
         except DataError as error:
             raise DataError(f"{self.path}: {error} at offset {at} (record {first}); {_FIX}") from None
         except OSError as error:
-            raise DataError(f"{self.path}: cannot be read at offset {at} ({error.strerror or error}); {_FIX}") from error
+            raise DataError(
+                f"{self.path}: cannot be read at offset {at} ({error.strerror or error}); {_FIX}"
+            ) from error

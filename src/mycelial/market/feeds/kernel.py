@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from mycelial.domain.kernels import helper
 from mycelial.market.feeds.records import Feed, Market
 from mycelial.market.feeds.replica import follow
 from mycelial.market.feeds.views import emit, note, rows_needed, show_all
@@ -14,7 +15,7 @@ from mycelial.market.feeds.window import start_windows
 _MOST = 2  # messages that one input can cause: what waited, then what it changed
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def publish(
     header: NDArray[np.void],
     market_header: NDArray[np.void],
@@ -58,14 +59,14 @@ def publish(
     return at
 
 
-@njit
+@helper
 def _has_room(market: Market, feed: Feed, events: int) -> bool:
     if feed.messages_room - feed.messages_written < _MOST:
         return False
     return feed.rows_room - feed.rows_written >= _MOST * rows_needed(market, feed, events)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def flush(
     header: NDArray[np.void], market_header: NDArray[np.void], feeds: NDArray[np.void], start: int, now: int
 ) -> int:
@@ -83,7 +84,7 @@ def flush(
     return len(feeds)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def snapshot(
     header: NDArray[np.void], market_header: NDArray[np.void], feeds: NDArray[np.void], at: int, ts: int
 ) -> bool:
@@ -96,7 +97,7 @@ def snapshot(
     return True
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def start(header: NDArray[np.void], market_header: NDArray[np.void], feeds: NDArray[np.void], at: int) -> bool:
     """Let feed `at` hold what the replica shows now; False if its buffer has no room to write that once."""
     book, market, feed = header[0], market_header[0], feeds[at]

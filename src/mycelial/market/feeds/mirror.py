@@ -122,5 +122,3 @@ class BookMirror:
         while len(self._prices[side]) > self.depth:
             worst = self._prices[side][0]
             self._drop(side, worst if side == 0 else -worst)
-
-

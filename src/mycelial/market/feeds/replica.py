@@ -6,10 +6,13 @@ input it may be crossed or hold an empty tip; after the last of them it shows wh
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from mycelial.domain.kernels import helper
 from mycelial.market.book.ladder import join, leave
 from mycelial.market.book.records import EventFlag, EventKind
 from mycelial.market.book.state import Book, level_of, order_of
@@ -22,9 +25,11 @@ _REPLENISHED, _MODE = int(EventKind.REPLENISHED), int(EventKind.MODE)
 _RESTING, _KEPT = int(EventFlag.RESTING), int(EventFlag.KEPT)
 _SLOT = np.int64(0xFFFFFFFF)
 
+Event: TypeAlias = Any  # a record of dtype EVENT
 
-@njit
-def follow(book: Book, market: Market, event: NDArray[np.void]) -> tuple[int, int]:
+
+@helper
+def follow(book: Book, market: Market, event: Event) -> tuple[int, int]:
     """Apply one event; return the level (2 tick + side) and the slot that it changed, -1 for none."""
     kind, side = np.int64(event.kind), np.int64(event.side)
     market.now, market.event_seq = event.ts, event.event_seq
@@ -58,7 +63,7 @@ def follow(book: Book, market: Market, event: NDArray[np.void]) -> tuple[int, in
     return -1, -1
 
 
-@njit
+@helper
 def _joins(book: Book, market: Market, slot: int, side: int, tick: int, lots: int, ts: int) -> int:
     order = order_of(book, slot)
     order.tick, order.shown, order.hidden = tick, lots, 0
@@ -69,10 +74,10 @@ def _joins(book: Book, market: Market, slot: int, side: int, tick: int, lots: in
     return 2 * tick + side
 
 
-@njit
+@helper
 def _leaves(book: Book, market: Market, slot: int, side: int) -> int:
     order = order_of(book, slot)
-    place = 2 * np.int64(order.tick) + side
+    place = 2 * int(order.tick) + side
     leave(book, slot, side)
     order.shown = 0  # which is how feeds see that nobody rests in the slot
     count_of(market, place).lots -= 1
@@ -80,7 +85,7 @@ def _leaves(book: Book, market: Market, slot: int, side: int) -> int:
     return place
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def copy_resting(
     header: NDArray[np.void], market_header: NDArray[np.void], resting: NDArray[np.void], since: NDArray[np.int64]
 ) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from mycelial.domain.kernels import helper
 from mycelial.market.book.ladder import exists, worse
 from mycelial.market.book.matching import best
 from mycelial.market.book.pool import handle_of
@@ -39,7 +39,7 @@ _L1, _L2, _L3 = (int(view) for view in View)
 _UPDATE, _SNAPSHOT = int(MessageKind.UPDATE), int(MessageKind.SNAPSHOT)
 
 
-@njit
+@helper
 def note(feed: Feed, place: int, slot: int) -> None:
     """Remember that a level and an order may differ from what a subscriber holds."""
     stamp = feed.round
@@ -56,7 +56,7 @@ def note(feed: Feed, place: int, slot: int) -> None:
         feed.orders_noted += 1
 
 
-@njit
+@helper
 def rows_needed(market: Market, feed: Feed, events: int) -> int:
     """Return how many rows the next message can have at most, after so many more events."""
     if feed.shows == _L1:
@@ -66,7 +66,7 @@ def rows_needed(market: Market, feed: Feed, events: int) -> int:
     return 2 * (feed.orders_noted + events) + market.resting + events
 
 
-@njit
+@helper
 def emit(book: Book, market: Market, feed: Feed, ts: int) -> None:
     """Write what changed as one message; nothing if it all changed back."""
     first = feed.rows_written
@@ -83,7 +83,7 @@ def emit(book: Book, market: Market, feed: Feed, ts: int) -> None:
         feed.seq += 1
 
 
-@njit
+@helper
 def show_all(book: Book, market: Market, feed: Feed, seq: int, ts: int) -> None:
     """Write a snapshot of what a subscriber should hold."""
     first = feed.rows_written
@@ -105,7 +105,7 @@ def show_all(book: Book, market: Market, feed: Feed, seq: int, ts: int) -> None:
     _message(book, market, feed, _SNAPSHOT, seq, ts, first)
 
 
-@njit
+@helper
 def _message(book: Book, market: Market, feed: Feed, kind: int, seq: int, ts: int, first: int) -> None:
     message = message_of(feed, feed.messages_written)
     feed.messages_written += 1
@@ -117,7 +117,7 @@ def _message(book: Book, market: Market, feed: Feed, kind: int, seq: int, ts: in
 # ---- L1 ------------------------------------------------------------------------------------------------------------
 
 
-@njit
+@helper
 def _touch_changed(book: Book, market: Market, feed: Feed) -> None:
     touch, changed = touch_of(feed, 0), False
     bid, ask = book.best_bid, book.best_ask % book.ladder
@@ -138,7 +138,7 @@ def _touch_changed(book: Book, market: Market, feed: Feed) -> None:
         _write_touch(feed)
 
 
-@njit
+@helper
 def _write_touch(feed: Feed) -> None:
     row, touch = touch_row_of(feed, feed.rows_written), touch_of(feed, 0)
     feed.rows_written += 1
@@ -151,14 +151,14 @@ def _write_touch(feed: Feed) -> None:
 # ---- L2 ------------------------------------------------------------------------------------------------------------
 
 
-@njit
+@helper
 def _write_level(feed: Feed, side: int, tick: int, lots: int) -> None:
     row = row_of(feed, feed.rows_written)
     feed.rows_written += 1
     row.handle, row.price, row.lots, row.ts, row.side = 0, tick, lots, 0, side
 
 
-@njit
+@helper
 def _levels_changed(book: Book, feed: Feed) -> None:
     for n in range(feed.levels_noted):
         place = noted_level(feed, n).at
@@ -175,7 +175,7 @@ def _levels_changed(book: Book, feed: Feed) -> None:
             pass
 
 
-@njit
+@helper
 def _renew_level(book: Book, feed: Feed, side: int, tick: int) -> bool:
     """Bring `sent` and the number of levels in view up to date for one level; tell whether its lots changed."""
     place = 2 * tick + side
@@ -193,7 +193,7 @@ def _renew_level(book: Book, feed: Feed, side: int, tick: int) -> bool:
 # ---- L3 ------------------------------------------------------------------------------------------------------------
 
 
-@njit
+@helper
 def _write_order(book: Book, market: Market, feed: Feed, side: int, slot: int) -> None:
     row, order = row_of(feed, feed.rows_written), order_of(book, slot)
     feed.rows_written += 1
@@ -201,7 +201,7 @@ def _write_order(book: Book, market: Market, feed: Feed, side: int, slot: int) -
     row.ts, row.side = since_of(market, slot).lots, side
 
 
-@njit
+@helper
 def _show_order(book: Book, market: Market, feed: Feed, side: int, slot: int) -> None:
     held, order = held_of(feed, slot), order_of(book, slot)
     held.handle, held.priority, held.lots = handle_of(book, slot), order.priority, order.shown
@@ -209,7 +209,7 @@ def _show_order(book: Book, market: Market, feed: Feed, side: int, slot: int) ->
     _write_order(book, market, feed, side, slot)
 
 
-@njit
+@helper
 def _orders_changed(book: Book, market: Market, feed: Feed) -> None:
     for n in range(feed.levels_noted):
         place = noted_level(feed, n).at
@@ -257,7 +257,7 @@ def _orders_changed(book: Book, market: Market, feed: Feed) -> None:
             tick = next_to_drop(book, feed, side)
 
 
-@njit
+@helper
 def _sort_by_priority(book: Book, feed: Feed, count: int) -> None:
     """Put joining orders in the order of their places in the queues; mostly they are (Shell's sort)."""
     gap = count // 2
@@ -275,7 +275,7 @@ def _sort_by_priority(book: Book, feed: Feed, count: int) -> None:
 # ---- checksums -----------------------------------------------------------------------------------------------------
 
 
-@njit
+@helper
 def checksum(book: Book, market: Market, feed: Feed) -> int:
     """Return the checksum of the best ten levels in view, of their orders for L3."""
     depth = min(LEVELS, feed.depth)
@@ -289,7 +289,7 @@ def checksum(book: Book, market: Market, feed: Feed) -> int:
     return l2_checksum(ticks[ask], lots[ask], ticks[bid], lots[bid], market.price_step, market.lot_step)
 
 
-@njit
+@helper
 def _entries(book: Book, market: Market, feed: Feed, side: int, depth: int) -> int:
     """Return how many levels or orders of a side the checksum covers."""
     if feed.shows != _L3:
@@ -302,7 +302,7 @@ def _entries(book: Book, market: Market, feed: Feed, side: int, depth: int) -> i
     return count
 
 
-@njit
+@helper
 def _gather(book: Book, feed: Feed, side: int, depth: int, ticks: Ints, lots: Ints, start: int) -> int:
     """Write price and lots of the best levels, or of their orders, from `start` on; return where they end."""
     at, tick = start, best(book, side)

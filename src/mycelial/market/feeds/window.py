@@ -7,9 +7,9 @@ and up when there are too many; nobody walks the whole depth.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from mycelial.domain.bits import highest_bit, trailing_zeros
+from mycelial.domain.kernels import helper
 from mycelial.market.book.ladder import exists, worse
 from mycelial.market.book.matching import best
 from mycelial.market.book.state import Book, group_of, level_of, word_of
@@ -19,21 +19,21 @@ _ALL, _ONE, _LOW = np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(1), 63
 NOTHING = -1
 
 
-@njit
+@helper
 def start_windows(book: Book, feed: Feed) -> None:
     """Hold nothing yet: edges above the best prices."""
     window_of(feed, 0).edge, window_of(feed, 1).edge = book.ladder, 0
     window_of(feed, 0).levels, window_of(feed, 1).levels = 0, 0
 
 
-@njit
+@helper
 def in_view(feed: Feed, side: int, tick: int) -> bool:
     """Tell whether a level at `tick` lies at or above the edge."""
     edge = window_of(feed, side).edge
     return tick >= edge if side == 0 else tick <= edge
 
 
-@njit
+@helper
 def next_to_show(book: Book, feed: Feed, side: int) -> int:
     """Return the tick of the level that moves into view, `NOTHING` if the view is full or the side ends."""
     window = window_of(feed, side)
@@ -52,7 +52,7 @@ def next_to_show(book: Book, feed: Feed, side: int) -> int:
     return tick
 
 
-@njit
+@helper
 def next_to_drop(book: Book, feed: Feed, side: int) -> int:
     """Return the tick of the worst level in view and leave it below the edge, `NOTHING` if there is room for it."""
     window = window_of(feed, side)
@@ -68,7 +68,7 @@ def next_to_drop(book: Book, feed: Feed, side: int) -> int:
     return dropped
 
 
-@njit
+@helper
 def _better(book: Book, side: int, tick: int) -> int:
     """Return the nearest level nearer to the touch than `tick`; there is one."""
     if side == 0:
