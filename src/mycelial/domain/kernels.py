@@ -44,4 +44,4 @@ def helper(function: Callable[..., Any]) -> Callable[..., Any]:
         return find(tuple(map(_widened, args)), {name: _widened(kind) for name, kind in kws.items()})
 
     dispatcher.get_call_template = find_widened
-    return dispatcher  # type: ignore[no-any-return]
+    return dispatcher
