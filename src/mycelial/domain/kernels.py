@@ -9,7 +9,10 @@ plain `njit`.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from numba import njit, types
@@ -19,7 +22,37 @@ _OWNS_NOTHING: dict[str, Any] = {"error_model": "numpy", "no_cfunc_wrapper": Tru
 kernel: Any = njit(no_cpython_wrapper=True, **_OWNS_NOTHING)  # called by kernels only
 inlined_kernel: Any = njit(no_cpython_wrapper=True, forceinline=True, **_OWNS_NOTHING)  # becomes part of its callers
 shared_kernel: Any = njit(**_OWNS_NOTHING)  # called from Python too
-entry: Any = njit(nogil=True, cache=True, **_OWNS_NOTHING)  # where Python enters; kept on disk with all it calls
+
+# A kernel may call what lies in its own room of the package or below it.
+_ROOMS = ("domain", "market", "facts", "agents", "simulation", "environment")
+
+
+def entry(function: Callable[..., Any]) -> Any:
+    """Compile a function that Python enters kernels by; it is kept on disk with all it calls, and gives up the lock."""
+    return kept(njit(nogil=True, cache=True, **_OWNS_NOTHING)(function))
+
+
+def kept(dispatcher: Any) -> Any:
+    """Let a kernel kept on disk be compiled again when any file it may call into has changed.
+
+    Numba looks only at the file of the kernel itself, so an edited or upgraded helper would go on in its old form.
+    """
+    files = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    room = dispatcher.__module__.partition(".")[2].partition(".")[0]
+    if files is not None and room in _ROOMS:
+        files._source_stamp = (files._source_stamp, _stamp(room))
+    return dispatcher
+
+
+@cache
+def _stamp(room: str) -> int:
+    """Return a checksum of the names, sizes and times of all sources up to a room."""
+    home, seen = Path(__file__).parent.parent, 0
+    for name in _ROOMS[: _ROOMS.index(room) + 1]:
+        for path in sorted((home / name).rglob("*.py")):
+            about = path.stat()
+            seen = zlib.crc32(f"{path.relative_to(home)} {about.st_size} {about.st_mtime_ns}".encode(), seen)
+    return seen
 
 
 def _widened(kind: Any) -> Any:
