@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mycelial.domain.depth import BEST, COUNT, apply_batch, cut_to, empty_ends, price_index, set_level
-from mycelial.domain.recording import SNAPSHOT, MarketRecording, clock
+from mycelial.domain.recording import SNAPSHOT, MarketRecording, clocks
 
 Ints = NDArray[np.int64]
 
@@ -51,16 +51,17 @@ def level_changes(recording: MarketRecording) -> LevelChanges:
     at = np.searchsorted(index.prices, trades["price"])
     at = np.minimum(at, max(index.prices.size - 1, 0))
     known = (side >= 0) & (index.prices[at] == trades["price"]) if index.prices.size else np.zeros(side.size, np.bool_)
+    batch_time, trade_time = clocks(recording)
     out = np.zeros((5, recording.levels.size), np.int64)
     explain_levels(
         recording.batches["kind"].copy(),
-        clock(recording.batches),
+        batch_time,
         np.append(recording.batches["first"], recording.levels.size),
         index.prices,
         index.rank,
         recording.levels["lots"].copy(),
         recording.levels["side"].copy(),
-        clock(trades)[known],
+        trade_time[known],
         at[known],
         1 - side[known],  # the maker's side
         trades["lots"][known],

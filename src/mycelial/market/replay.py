@@ -13,7 +13,7 @@ import numpy as np
 
 from mycelial.domain.depth import BEST, COUNT, price_index
 from mycelial.domain.errors import ConfigError, DataError, OrderRejected
-from mycelial.domain.recording import MarketRecording, clock
+from mycelial.domain.recording import MarketRecording, clocks
 from mycelial.market import replay_kernel as kernel
 from mycelial.market.book.records import EVENT, INPUT
 from mycelial.market.session import Ints, Records, Top
@@ -189,12 +189,11 @@ class Replay:
 def feed_of(recording: MarketRecording) -> kernel.Feed:
     """Lay out a recording for the kernels, on the exchange's clock where it has one."""
     index = price_index(recording)
-    trades = recording.trades[recording.trades["side"] >= 0]
+    batch_time, trade_time = clocks(recording)
+    sided = recording.trades["side"] >= 0
+    trades, trade_time = recording.trades[sided], trade_time[sided]
     at = np.minimum(np.searchsorted(index.prices, trades["price"]), index.prices.size - 1)
     rank: Ints = np.where(index.prices[at] == trades["price"], at, -1)
-    batch_time, trade_time = clock(recording.batches), clock(trades)
-    if trades.size and (recording.batches["exchange_ts"].min() > 0) != (trades["exchange_ts"].min() > 0):
-        batch_time, trade_time = recording.batches["ts"], trades["ts"]  # one clock for both
     batches = np.zeros((recording.batches.size + 1, 3), np.int64)
     batches[:-1] = np.column_stack([batch_time, recording.batches["kind"], recording.batches["first"]])
     batches[-1] = kernel.NEVER, 0, recording.levels.size
