@@ -37,19 +37,42 @@ from mycelial.domain.kernels import entry, kernel
 from mycelial.market.call_auction import Fills, agent_of, clear, fills_of, quoted_spread, sort_book
 from mycelial.simulation.attention import feel, remember_mood
 from mycelial.simulation.wealth import bankruptcies, leader_of, open_day, renew
-from mycelial.simulation.world import CROWD, Books, Crowd, Record, World
+from mycelial.simulation.world import CROWD, Books, Crowd, Mood, Record, World
 
 OPEN, ACT, CLOSE = 1, 2, 4  # parts of a day, added up
 WHOLE_DAY = OPEN + ACT + CLOSE
 
 
-@entry
 def live(world: World, first_day: int, stop_day: int, parts: int, first_asset: int, stop_asset: int) -> None:
     """Live `parts` of days first_day..stop_day-1 of a world, in place; only assets first_asset..stop_asset-1 act."""
-    rules, traits, forecaster, trader = world.rules, world.traits, world.forecaster, world.trader
-    past, purse, signals, mood, record = world.past, world.purse, world.signals, world.mood, world.record
-    books, fills, keys, world_key = world.books, world.fills, world.keys, world.world_key
-    fundamental, uncertainty = world.fundamental, world.uncertainty
+    live_compiled(*world, first_day, stop_day, parts, first_asset, stop_asset)
+
+
+@entry
+def live_compiled(
+    rules: Rules,
+    traits: Traits,
+    forecaster: Forecaster,
+    trader: Trader,
+    past: Past,
+    purse: Purse,
+    signals: Signals,
+    mood: Mood,
+    record: Record,
+    books: Books,
+    fills: Fills,
+    crowd: Crowd,
+    keys: NDArray[np.uint64],
+    world_key: NDArray[np.uint64],
+    fundamental: NDArray[np.float64],
+    uncertainty: NDArray[np.float64],
+    first_day: int,
+    stop_day: int,
+    parts: int,
+    first_asset: int,
+    stop_asset: int,
+) -> None:
+    """See `live`; a world comes in pieces, because compiling takes a copy of all of it wherever one piece is named."""
     for t in range(first_day, stop_day):
         if parts & OPEN:
             open_day(rules, traits.cash0, traits.lots0, purse, signals, t)
@@ -70,7 +93,7 @@ def live(world: World, first_day: int, stop_day: int, parts: int, first_asset: i
                     purse,
                     signals,
                     books,
-                    world.crowd,
+                    crowd,
                     keys,
                     fundamental[j, t],
                     uncertainty[j, t],

@@ -61,7 +61,7 @@ def open_day(
 
 @kernel
 def leader_of(rules: Rules, purse: Purse, price: NDArray[np.float64], t: int) -> int:
-    """Return whom the herd copies today: the richest or poorest outside it at the last close, a fixed one, or -1."""
+    """Return whom the herd copies: the richest or poorest outside it at the last close, a fixed agent, or -1."""
     cash, lots, bankrupt = purse.cash, purse.lots, purse.bankrupt
     if rules.herd_leader == NO_LEADER or rules.herd_leader == NOISE or rules.herd >= rules.agents:
         return -1
