@@ -17,6 +17,7 @@ from mycelial.domain.seeds import stream_key
 from mycelial.market.book import EVENT, INPUT, EventKind, OrderBook
 from mycelial.market.book.book import FREE
 from mycelial.simulation.intraday import kernel
+from mycelial.simulation.intraday.engine import compiled_engine
 from mycelial.simulation.intraday.state import ARRAYS, LOOP
 
 SECOND = 10**9
@@ -132,7 +133,7 @@ class IntradayMarket:
         header["book_at"] = address(self.book.state.header)
         header["crowd_at"] = address(self.population.header)
         header["self_at"] = address(header)
-        self._engine = kernel.compiled_engine()
+        self._engine = compiled_engine()
         header["engine_at"] = self._engine.address
 
     def _open(self) -> None:
