@@ -57,6 +57,8 @@ def reach(header: np.dtype[np.void], field: str, row: np.dtype[np.void]) -> Any:
             word = ir.IntType(64)
             start = builder.add(builder.ptrtoint(arguments[0], word), word(offset))
             base = builder.load(builder.inttoptr(start, word.as_pointer()))
+            # Arrays do not move while a kernel runs, so one load serves a whole loop whatever is written meanwhile.
+            base.set_metadata("invariant.load", builder.module.add_metadata([]))
             place = builder.add(base, builder.mul(arguments[1], word(size)))
             return builder.inttoptr(place, context.get_value_type(record))
 
@@ -68,6 +70,7 @@ def reach(header: np.dtype[np.void], field: str, row: np.dtype[np.void]) -> Any:
 def _plain_reach(field: str, row: np.dtype[np.void]) -> Any:
     def row_at(owner: Any, index: int) -> Any:
         place = int(owner[field]) + int(index) * row.itemsize
-        return np.frombuffer((ctypes.c_char * row.itemsize).from_address(place), row)[0]
+        window: Any = (ctypes.c_char * row.itemsize).from_address(place)
+        return np.frombuffer(window, row)[0]
 
     return row_at

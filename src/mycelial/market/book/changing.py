@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from mycelial.domain.kernels import helper
 from mycelial.market.book import output
 from mycelial.market.book.ladder import exists, leave, worse
 from mycelial.market.book.ledger import bring_up_to_date, can_hold, cash_hold, hold_rate, take_hold
@@ -32,7 +32,7 @@ _NO_CHANGE, _NOT_REDUCING = int(Reject.NO_CHANGE), int(Reject.REDUCE_ONLY)
 _MOST_BALANCE = 2**62
 
 
-@njit
+@helper
 def _find(book: Book, wish: Wish) -> tuple[int, int]:
     """Return (0, slot) of the order an input speaks of, or a reason and slot 0."""
     if wish.handle != -1:
@@ -44,12 +44,12 @@ def _find(book: Book, wish: Wish) -> tuple[int, int]:
     return (0, slot) if terms_of(book, slot).owner == wish.owner else (_NOT_OWNER, 0)
 
 
-@njit
+@helper
 def _is_owner(book: Book, owner: int) -> bool:
     return 0 <= owner < book.owners
 
 
-@njit
+@helper
 def cancel(book: Book, wish: Wish) -> None:
     """Handle a CANCEL record."""
     reason, slot = _WRONG_MODE, 0
@@ -63,7 +63,7 @@ def cancel(book: Book, wish: Wish) -> None:
         withdraw(book, slot, _USER)
 
 
-@njit
+@helper
 def _withdraw_side(book: Book, side: int, owner: int, reason: int) -> None:
     """End the resting orders of one side, of one owner or of all (-1), from the best price in queue order."""
     tick = best(book, side)
@@ -78,7 +78,7 @@ def _withdraw_side(book: Book, side: int, owner: int, reason: int) -> None:
         tick = behind
 
 
-@njit
+@helper
 def cancel_all(book: Book, wish: Wish) -> None:
     """Handle a CANCEL_ALL record."""
     if not _is_owner(book, wish.owner):
@@ -93,7 +93,7 @@ def cancel_all(book: Book, wish: Wish) -> None:
                 _withdraw_side(book, side, wish.owner, _MASS)
 
 
-@njit
+@helper
 def amend(book: Book, wish: Wish) -> None:
     """Handle an AMEND record: same handle; a smaller size keeps the place in the queue, anything else joins again."""
     reason, slot = _WRONG_MODE, 0
@@ -109,7 +109,7 @@ def amend(book: Book, wish: Wish) -> None:
     standing = filled + order.shown + order.hidden
     total = standing if wish.lots == -1 else wish.lots
     tick = former if wish.price == -1 else wish.price
-    display = np.int64(terms.display) if wish.display == -1 else wish.display
+    display = min(np.int64(terms.display), total) if wish.display == -1 else wish.display
     if book.mode == _POST_ONLY_MODE and terms.flags & _POST_ONLY == 0:
         reason = _WRONG_MODE
     elif total <= 0:
@@ -141,7 +141,7 @@ def amend(book: Book, wish: Wish) -> None:
         output.rejected(book, wish, reason)
 
 
-@njit
+@helper
 def _replace(book: Book, slot: int, tick: int, left: int, display: int, keeps: bool) -> None:
     """Give an order its amended values; in its place, or at the back of a queue after matching."""
     order, terms = order_of(book, slot), terms_of(book, slot)
@@ -149,7 +149,7 @@ def _replace(book: Book, slot: int, tick: int, left: int, display: int, keeps: b
     terms.display = display
     tip = min(display, left) if display != 0 else left
     if keeps:
-        tip = min(tip, np.int64(order.shown))
+        tip = min(tip, int(np.int64(order.shown)))
         level_of(book, 2 * tick + side).shown += tip - order.shown
         if display != 0:
             hidden_of(book, 2 * tick + side).lots += left - tip - order.hidden
@@ -164,7 +164,7 @@ def _replace(book: Book, slot: int, tick: int, left: int, display: int, keeps: b
     enter(book, slot)
 
 
-@njit
+@helper
 def _amend_reason(book: Book, slot: int, tick: int, total: int, display: int) -> int:
     """Check what would stand in the book after an amend."""
     if tick <= 0:
@@ -181,7 +181,7 @@ def _amend_reason(book: Book, slot: int, tick: int, total: int, display: int) ->
     return _MIN_NOTIONAL if tick * total * book.cash_per_tick_lot < book.min_notional else 0
 
 
-@njit
+@helper
 def control(book: Book, wish: Wish) -> None:
     """Handle a CONTROL record."""
     mode, former = wish.aux, book.mode
@@ -195,7 +195,7 @@ def control(book: Book, wish: Wish) -> None:
             _withdraw_side(book, side, -1, _CLOSED_DONE)
 
 
-@njit
+@helper
 def fund(book: Book, wish: Wish) -> None:
     """Handle a FUND record: the only way money and assets enter or leave."""
     reason = 0
@@ -206,7 +206,8 @@ def fund(book: Book, wish: Wish) -> None:
     elif book.mode == _MAINTENANCE:
         reason = _WRONG_MODE
     elif wish.aux >= _MOST_BALANCE or wish.aux <= -_MOST_BALANCE:
-        reason = _BAD_LOTS
+        is_short = wish.aux < 0 and account_of(book, wish.owner).may_borrow == 0
+        reason = _NO_FUNDS if is_short else _BAD_LOTS
     else:
         account, world = account_of(book, wish.owner), account_of(book, book.owners + 1)
         cash = wish.side == 0
@@ -227,7 +228,7 @@ def fund(book: Book, wish: Wish) -> None:
         output.posted(book, wish.side, wish.owner, wish.aux)
 
 
-@njit
+@helper
 def expire(book: Book, now: int) -> None:
     """End the orders whose time has come."""
     slot = next_expired(book, now)

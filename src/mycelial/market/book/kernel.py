@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from mycelial.domain.kernels import helper
 from mycelial.market.book import changing, output
 from mycelial.market.book.placing import place
 from mycelial.market.book.records import Kind, Reject
@@ -16,7 +17,7 @@ _BAD_CLOCK, _BAD_RECORD = int(Reject.BAD_CLOCK), int(Reject.BAD_RECORD)
 _FEW = 8  # events of an input that meets no resting order, with room to spare
 
 
-@njit
+@helper
 def room_needed(book: Book) -> int:
     """Return how many events the next input can cause at most.
 
@@ -25,7 +26,7 @@ def room_needed(book: Book) -> int:
     return _FEW + 3 * book.live + 2 * (book.iceberg_parts + 1) * book.icebergs
 
 
-@njit
+@helper
 def process(book: Book, wish: Wish) -> None:
     """Apply one input, a record of dtype INPUT; the buffer of events must have `room_needed`."""
     kind, before = np.int64(wish.kind), book.written
@@ -53,7 +54,7 @@ def process(book: Book, wish: Wish) -> None:
     book.seq += 1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def apply(header: NDArray[np.void], inputs: NDArray[np.void], start: int) -> int:
     """Apply inputs from `start` on while the buffer of events has room; return the index of the next input.
 

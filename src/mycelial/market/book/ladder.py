@@ -7,33 +7,33 @@ has best tick 0, an empty ask side has best tick `ladder`: neither crosses any p
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from mycelial.domain.bits import highest_bit, trailing_zeros
+from mycelial.domain.kernels import helper
 from mycelial.market.book.state import Book, group_of, hidden_of, level_of, order_of, top_of, word_of
 
 _ONE, _ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
 _LOW = 63
 
 
-@njit
+@helper
 def _bit(at: int) -> np.uint64:
     return _ONE << np.uint64(at & _LOW)
 
 
-@njit
+@helper
 def _lower(at: int) -> np.uint64:
     """Return a mask of the bits below that of `at` in its word."""
     return _bit(at) - _ONE
 
 
-@njit
+@helper
 def _higher(at: int) -> np.uint64:
     """Return a mask of the bits above that of `at` in its word."""
     return (_ALL << np.uint64(at & _LOW)) << _ONE
 
 
-@njit
+@helper
 def mark(book: Book, side: int, tick: int) -> None:
     """Say that a tick has orders now, and move the best price."""
     word = tick >> 6
@@ -52,7 +52,7 @@ def mark(book: Book, side: int, tick: int) -> None:
         book.best_ask = tick
 
 
-@njit
+@helper
 def clear(book: Book, side: int, tick: int) -> None:
     """Say that a tick is empty now, and move the best price."""
     word = tick >> 6
@@ -71,7 +71,7 @@ def clear(book: Book, side: int, tick: int) -> None:
         book.best_ask = above(book, tick)
 
 
-@njit
+@helper
 def below(book: Book, tick: int) -> int:
     """Return the highest bid tick under `tick`, 0 if there is none."""
     word = tick >> 6
@@ -94,7 +94,7 @@ def below(book: Book, tick: int) -> int:
     return (word << 6) + highest_bit(word_of(book, 2 * word).bits)
 
 
-@njit
+@helper
 def above(book: Book, tick: int) -> int:
     """Return the lowest ask tick over `tick`, `ladder` if there is none."""
     word = tick >> 6
@@ -117,19 +117,19 @@ def above(book: Book, tick: int) -> int:
     return (word << 6) + trailing_zeros(word_of(book, 2 * word + 1).bits)
 
 
-@njit
+@helper
 def worse(book: Book, side: int, tick: int) -> int:
     """Return the next non-empty tick behind `tick`: lower for bids, higher for asks."""
     return below(book, tick) if side == 0 else above(book, tick)
 
 
-@njit
+@helper
 def exists(book: Book, side: int, tick: int) -> bool:
     """Tell whether a best or next tick is a level, not the end of the side."""
     return tick > 0 if side == 0 else tick < book.ladder
 
 
-@njit
+@helper
 def join(book: Book, slot: int, side: int, tick: int) -> None:
     """Put an order, its `shown` and `hidden` set, at the back of the queue of `tick`."""
     order, level = order_of(book, slot), level_of(book, 2 * tick + side)
@@ -147,7 +147,7 @@ def join(book: Book, slot: int, side: int, tick: int) -> None:
         hidden_of(book, 2 * tick + side).lots += order.hidden
 
 
-@njit
+@helper
 def leave(book: Book, slot: int, side: int) -> None:
     """Take an order out of its queue."""
     order = order_of(book, slot)

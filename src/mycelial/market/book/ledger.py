@@ -6,8 +6,8 @@ Row N of the accounts collects fees, row N + 1 is the world that funds come from
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from mycelial.domain.kernels import helper
 from mycelial.market.book.state import (
     DAY_NS,
     NEVER,
@@ -23,15 +23,15 @@ from mycelial.market.book.state import (
 _MILLION, _HALF, _CARRY = np.uint64(1_000_000), np.uint64(500_000), np.uint64(999_999)
 
 
-@njit
+@helper
 def fee(notional: int, ppm: int) -> int:
     """Return the fee of a fill, rounded half up; a negative rate is a rebate, rounded by its size."""
     size, rate = np.uint64(notional), np.uint64(abs(ppm))
     whole = (size // _MILLION) * rate + ((size % _MILLION) * rate + _HALF) // _MILLION
-    return -np.int64(whole) if ppm < 0 else np.int64(whole)
+    return int(-np.int64(whole) if ppm < 0 else np.int64(whole))
 
 
-@njit
+@helper
 def cash_hold(book: Book, tick: int, lots: int, ppm: int) -> int:
     """Return the cash units a buy of `lots` at `tick` holds, fees and their rounding included."""
     notional = tick * lots * book.cash_per_tick_lot
@@ -41,14 +41,14 @@ def cash_hold(book: Book, tick: int, lots: int, ppm: int) -> int:
     return notional + lots + np.int64((size // _MILLION) * rate + ((size % _MILLION) * rate + _CARRY) // _MILLION)
 
 
-@njit
+@helper
 def hold_rate(book: Book, owner: int) -> int:
     """Return the worst fee rate of an account in ppm, not below 0."""
     account = account_of(book, owner)
     return max(account.maker_ppm, account.taker_ppm, 0)
 
 
-@njit
+@helper
 def _look_up(book: Book, owner: int) -> None:
     account = account_of(book, owner)
     tier = 0
@@ -59,7 +59,7 @@ def _look_up(book: Book, owner: int) -> None:
     account.next_threshold = tier_of(book, tier + 1).threshold if tier + 1 < book.tiers else NEVER
 
 
-@njit
+@helper
 def bring_up_to_date(book: Book, owner: int) -> None:
     """Drop the days that fell out of an account's 30-day volume, and look up its rates."""
     if book.tiers == 1:
@@ -77,7 +77,7 @@ def bring_up_to_date(book: Book, owner: int) -> None:
     _look_up(book, owner)
 
 
-@njit
+@helper
 def _count_volume(book: Book, owner: int, notional: int) -> None:
     account = account_of(book, owner)
     account.volume_30d += notional
@@ -86,7 +86,7 @@ def _count_volume(book: Book, owner: int, notional: int) -> None:
         _look_up(book, owner)
 
 
-@njit
+@helper
 def settle(book: Book, taker: int, maker: int, tick: int, lots: int) -> tuple[int, int]:
     """Move money and assets of one fill; return the fees of taker and maker.
 
@@ -108,7 +108,7 @@ def settle(book: Book, taker: int, maker: int, tick: int, lots: int) -> tuple[in
     return taker_fee, maker_fee
 
 
-@njit
+@helper
 def _settle_side(book: Book, slot: int, lots: int, notional: int, charged: int) -> None:
     order, terms = order_of(book, slot), terms_of(book, slot)
     account = account_of(book, terms.owner)
@@ -127,7 +127,7 @@ def _settle_side(book: Book, slot: int, lots: int, notional: int, charged: int) 
         account.cash_free += notional - charged
 
 
-@njit
+@helper
 def can_hold(book: Book, owner: int, side: int, more: int) -> bool:
     """Tell whether an account may put `more` (cash of a buy, lots of a sell) aside."""
     account = account_of(book, owner)
@@ -135,7 +135,7 @@ def can_hold(book: Book, owner: int, side: int, more: int) -> bool:
     return more <= 0 or free >= more or account.may_borrow != 0
 
 
-@njit
+@helper
 def take_hold(book: Book, slot: int, hold: int) -> None:
     """Move what an order needs from free to held."""
     terms = terms_of(book, slot)

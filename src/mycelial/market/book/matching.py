@@ -7,8 +7,8 @@ unlinked one by one.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from mycelial.domain.kernels import helper
 from mycelial.market.book import output
 from mycelial.market.book.ladder import clear, exists, join, leave, worse
 from mycelial.market.book.ledger import settle, take_hold
@@ -23,19 +23,38 @@ _FILLED, _IOC_REST, _FOK_KILL = int(Done.FILLED), int(Done.IOC_REST), int(Done.F
 _STP, _POST_ONLY_DONE, _PROTECTION = int(Done.STP), int(Done.POST_ONLY), int(Done.PROTECTION)
 
 
-@njit
+@helper
 def best(book: Book, side: int) -> int:
     """Return the best tick of a side; 0 or `ladder` when it is empty."""
     return book.best_bid if side == 0 else book.best_ask
 
 
-@njit
+@helper
 def crosses(book: Book, side: int, limit: int) -> bool:
     """Tell whether an order of `side` at `limit` would meet the other side."""
     return limit >= book.best_ask if side == 0 else limit <= book.best_bid
 
 
-@njit
+@helper
+def is_same_trader(book: Book, slot: int, owner: int, group: int) -> bool:
+    """Tell whether the order in `slot` counts as one of `owner`, who trades for `group`."""
+    terms = terms_of(book, slot)
+    return terms.owner == owner or terms.group == group
+
+
+@helper
+def own_lots(book: Book, place: int, owner: int, group: int) -> int:
+    """Return the lots at a level, hidden ones included, that are of one trader."""
+    lots, at = 0, np.int64(level_of(book, place).head)
+    while at != 0:
+        order = order_of(book, at)
+        if is_same_trader(book, at, owner, group):
+            lots += np.int64(order.shown) + order.hidden
+        at = np.int64(order.next)
+    return lots
+
+
+@helper
 def finish(book: Book, slot: int, reason: int, leaves: int) -> None:
     """End an order that is in no queue: write DONE, give back its hold, free its slot."""
     output.done(book, slot, reason, leaves)
@@ -47,14 +66,14 @@ def finish(book: Book, slot: int, reason: int, leaves: int) -> None:
     free_slot(book, slot)
 
 
-@njit
+@helper
 def withdraw(book: Book, slot: int, reason: int) -> None:
     """End a resting order."""
     leave(book, slot, terms_of(book, slot).side)
     finish(book, slot, reason, np.int64(order_of(book, slot).shown) + order_of(book, slot).hidden)
 
 
-@njit
+@helper
 def enter(book: Book, slot: int) -> None:
     """Match an order that has been accepted or amended, then rest it or end it.
 
@@ -89,7 +108,7 @@ def enter(book: Book, slot: int) -> None:
     output.rested(book, slot)
 
 
-@njit
+@helper
 def _sweep(book: Book, taker: int, tick: int) -> int:
     """Trade against the level at `tick`; return why the taker is done, or -1 if it goes on."""
     order, terms = order_of(book, taker), terms_of(book, taker)
@@ -99,7 +118,7 @@ def _sweep(book: Book, taker: int, tick: int) -> int:
     while at != 0 and end < 0:
         maker = order_of(book, at)
         behind = np.int64(maker.next)
-        if terms.stp != _NONE and terms_of(book, at).group == terms.group:
+        if terms.stp != _NONE and is_same_trader(book, at, terms.owner, terms.group):
             if terms.stp != _OLDEST:
                 end = _STP
             if terms.stp != _NEWEST:
@@ -132,7 +151,7 @@ def _sweep(book: Book, taker: int, tick: int) -> int:
     return end
 
 
-@njit
+@helper
 def _refill(book: Book, slot: int, place: int) -> int:
     """Show the next tip of the iceberg at the head of a queue, at its back; return the new head."""
     order, level = order_of(book, slot), level_of(book, place)
@@ -150,10 +169,10 @@ def _refill(book: Book, slot: int, place: int) -> int:
     order.prev = level.tail
     order.next = 0
     level.tail = slot
-    return behind
+    return int(behind)
 
 
-@njit
+@helper
 def can_fill(book: Book, taker: int) -> bool:
     """Tell whether a fill-or-kill order would be filled whole (decision 9, "FOK and own orders")."""
     terms, order = terms_of(book, taker), order_of(book, taker)
@@ -167,10 +186,10 @@ def can_fill(book: Book, taker: int) -> bool:
             ahead, at = 0, np.int64(level.head)
             while at != 0:
                 maker = order_of(book, at)
-                if terms_of(book, at).group != terms.group:
+                if not is_same_trader(book, at, terms.owner, terms.group):
                     ahead += maker.shown
                 elif terms.stp != _OLDEST:
-                    return ahead >= need
+                    return bool(ahead >= need)
                 else:
                     there -= np.int64(maker.shown) + maker.hidden
                 at = np.int64(maker.next)

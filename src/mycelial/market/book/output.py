@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from mycelial.domain.kernels import helper
 from mycelial.market.book.pool import handle_of
 from mycelial.market.book.records import EVENT, EventFlag, EventKind
 from mycelial.market.book.state import IN_BOOK, Book, Wish, event_of, event_words, order_of, terms_of
@@ -17,7 +17,7 @@ _PRIME, _SPIN, _BACK = np.uint64(0x9E3779B97F4A7C15), np.uint64(29), np.uint64(3
 _SALT = np.array([(0xD6E8FEB86659FD93 * (2 * n + 1)) % 2**64 for n in range(_WORDS + 1)], np.uint64)
 
 
-@njit
+@helper
 def _begin(book: Book, kind: int, reason: int, flags: int) -> None:
     """Start an event of the input being worked on, with zeros where most kinds have no meaning."""
     event = event_of(book, book.written)
@@ -36,7 +36,7 @@ def _begin(book: Book, kind: int, reason: int, flags: int) -> None:
     event.maker_fee = 0
 
 
-@njit
+@helper
 def _about(book: Book, slot: int, lots: int, leaves: int) -> None:
     """Say of which order the event begun last speaks."""
     event, order, terms = event_of(book, book.written - 1), order_of(book, slot), terms_of(book, slot)
@@ -49,20 +49,20 @@ def _about(book: Book, slot: int, lots: int, leaves: int) -> None:
     event.leaves = leaves
 
 
-@njit
+@helper
 def _shown(book: Book, slot: int) -> None:
     order = order_of(book, slot)
     _about(book, slot, order.shown, np.int64(order.shown) + order.hidden)
 
 
-@njit
+@helper
 def accepted(book: Book, slot: int, lots: int) -> None:
     """Write ACCEPTED."""
     _begin(book, _ACCEPTED, 0, 0)
     _about(book, slot, lots, lots)
 
 
-@njit
+@helper
 def rejected(book: Book, wish: Wish, reason: int) -> None:
     """Write REJECTED, with what came."""
     _begin(book, _REJECTED, reason, 0)
@@ -76,7 +76,7 @@ def rejected(book: Book, wish: Wish, reason: int) -> None:
     event.leaves = 0
 
 
-@njit
+@helper
 def traded(book: Book, taker: int, maker: int, lots: int, leaves: int, taker_fee: int, maker_fee: int) -> None:
     """Write TRADE at the maker's price."""
     _begin(book, _TRADE, 0, 0)
@@ -89,14 +89,14 @@ def traded(book: Book, taker: int, maker: int, lots: int, leaves: int, taker_fee
     event.maker_fee = maker_fee
 
 
-@njit
+@helper
 def rested(book: Book, slot: int) -> None:
     """Write RESTED."""
     _begin(book, _RESTED, 0, 0)
     _shown(book, slot)
 
 
-@njit
+@helper
 def done(book: Book, slot: int, reason: int, leaves: int) -> None:
     """Write DONE."""
     terms = terms_of(book, slot)
@@ -104,7 +104,7 @@ def done(book: Book, slot: int, reason: int, leaves: int) -> None:
     _about(book, slot, terms.filled, leaves)
 
 
-@njit
+@helper
 def amended(book: Book, slot: int, former: int, kept: bool) -> None:
     """Write AMENDED."""
     _begin(book, _AMENDED, 0, _KEPT if kept else 0)
@@ -112,14 +112,14 @@ def amended(book: Book, slot: int, former: int, kept: bool) -> None:
     event_of(book, book.written - 1).maker_handle = former
 
 
-@njit
+@helper
 def replenished(book: Book, slot: int) -> None:
     """Write REPLENISHED."""
     _begin(book, _REPLENISHED, 0, 0)
     _shown(book, slot)
 
 
-@njit
+@helper
 def _about_nobody(book: Book, side: int, owner: int, lots: int, leaves: int) -> None:
     event = event_of(book, book.written - 1)
     event.side = np.uint8(side)
@@ -131,21 +131,21 @@ def _about_nobody(book: Book, side: int, owner: int, lots: int, leaves: int) -> 
     event.leaves = leaves
 
 
-@njit
+@helper
 def mode_changed(book: Book, mode: int, former: int) -> None:
     """Write MODE."""
     _begin(book, _MODE, 0, 0)
     _about_nobody(book, 0, -1, mode, former)
 
 
-@njit
+@helper
 def posted(book: Book, side: int, owner: int, amount: int) -> None:
     """Write POSTED."""
     _begin(book, _POSTED, 0, 0)
     _about_nobody(book, side, owner, amount, 0)
 
 
-@njit
+@helper
 def digest(book: Book, start: int) -> None:
     """Fold the events written from `start` on into the running digest.
 

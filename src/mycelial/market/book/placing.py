@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from mycelial.domain.kernels import helper
 from mycelial.market.book import output
 from mycelial.market.book.ladder import exists, worse
 from mycelial.market.book.ledger import bring_up_to_date, can_hold, cash_hold, hold_rate, take_hold
-from mycelial.market.book.matching import best, enter
+from mycelial.market.book.matching import best, enter, own_lots
 from mycelial.market.book.pool import find_id, is_full, remember_id, take_slot
 from mycelial.market.book.records import Flag, Mode, Reject, Stp, Tif
 from mycelial.market.book.state import Book, Wish, account_of, hidden_of, level_of, order_of, terms_of
@@ -32,10 +32,11 @@ _DUP_CLIENT_ID, _WRONG_MODE, _POOL_FULL, _BAD_TIF = (
 _BAD_DISPLAY, _BAD_OWNER, _BAD_RECORD, _NOT_REDUCING = (
     int(r) for r in (Reject.BAD_DISPLAY, Reject.BAD_OWNER, Reject.BAD_RECORD, Reject.REDUCE_ONLY)
 )
+_OLDEST = int(Stp.CANCEL_OLDEST)
 _MILLION = 1_000_000
 
 
-@njit
+@helper
 def place(book: Book, wish: Wish) -> None:
     """Handle a NEW record."""
     reason, limit = _examine(book, wish)
@@ -55,9 +56,9 @@ def place(book: Book, wish: Wish) -> None:
     order, terms = order_of(book, slot), terms_of(book, slot)
     order.tick, order.shown, order.hidden = limit, wish.lots, 0
     terms.client_id, terms.owner = wish.client_id, wish.owner
-    terms.group = wish.group if wish.group >= 0 else -2 - wish.owner
+    terms.group = _group_of(wish)
     terms.side, terms.tif, terms.flags, terms.stp = wish.side, wish.tif, wish.flags, wish.stp
-    terms.expire = wish.expire
+    terms.expire = wish.expire if wish.tif == _GTD else 0
     terms.display = wish.display if wish.flags & _ICEBERG else 0
     terms.filled, terms.hold, terms.hold_ppm, terms.resting = 0, 0, rate, 0
     take_hold(book, slot, hold)
@@ -69,7 +70,7 @@ def place(book: Book, wish: Wish) -> None:
     enter(book, slot)
 
 
-@njit
+@helper
 def _examine(book: Book, wish: Wish) -> tuple[int, int]:
     """Return the reason to reject (0: none so far) and the limit in ticks, for a market order its protection price."""
     mode, flags, side, limit = book.mode, np.int64(wish.flags), np.int64(wish.side), wish.price
@@ -97,7 +98,7 @@ def _examine(book: Book, wish: Wish) -> tuple[int, int]:
         valued_at = best(book, 1 - side)
         if not exists(book, 1 - side, valued_at):
             return _NO_LIQUIDITY, limit
-        limit = _market_limit(book, side, wish.lots, flags & _NO_PROTECTION != 0)
+        limit = _market_limit(book, wish)
     elif limit <= 0:
         return _BAD_TICK, limit
     elif limit >= book.ladder:
@@ -111,7 +112,7 @@ def _examine(book: Book, wish: Wish) -> tuple[int, int]:
     return 0, limit
 
 
-@njit
+@helper
 def _may_place(mode: int, flags: int) -> bool:
     if mode == _POST_ONLY_MODE:
         return flags & _POST_ONLY != 0
@@ -120,7 +121,7 @@ def _may_place(mode: int, flags: int) -> bool:
     return mode == _REDUCE_ONLY_MODE
 
 
-@njit
+@helper
 def size_reason(book: Book, lots: int) -> int:
     """Return why a size is refused, 0 if it is not."""
     if lots <= 0:
@@ -130,29 +131,39 @@ def size_reason(book: Book, lots: int) -> int:
     return _MAX_LOTS if lots > book.max_lots else 0
 
 
-@njit
+@helper
 def display_fits(book: Book, display: int, lots: int) -> bool:
     """Tell whether an iceberg of `lots` may show `display`."""
     return 0 < display <= lots and display * book.iceberg_parts >= lots
 
 
-@njit
+@helper
 def _reduces(book: Book, wish: Wish) -> bool:
     account = account_of(book, wish.owner)
     position = account.asset_free + account.asset_held
     return wish.lots <= position if wish.side == 1 else wish.lots <= -position
 
 
-@njit
-def _market_limit(book: Book, side: int, lots: int, unprotected: bool) -> int:
+@helper
+def _group_of(wish: Wish) -> int:
+    """Return the group for self-trade prevention, one of its own for an owner alone."""
+    return wish.group if wish.group >= 0 else -2 - wish.owner
+
+
+@helper
+def _market_limit(book: Book, wish: Wish) -> int:
     """Return how far a market order may go: its protection price, or the worst level that it needs."""
+    side, lots = np.int64(wish.side), wish.lots
     other = 1 - side
     tick = best(book, other)
-    if not unprotected:
+    if wish.flags & _NO_PROTECTION == 0:
         reach = tick * book.protection_ppm // _MILLION
         return min(tick + reach, book.ladder - 1) if side == 0 else max(tick - reach, 1)
     while True:
-        lots -= level_of(book, 2 * tick + other).shown + hidden_of(book, 2 * tick + other).lots
+        place = 2 * tick + other
+        lots -= level_of(book, place).shown + hidden_of(book, place).lots
+        if wish.stp == _OLDEST:  # it cancels them and goes on
+            lots += own_lots(book, place, wish.owner, _group_of(wish))
         behind = worse(book, other, tick)
         if lots <= 0 or not exists(book, other, behind):
             return tick

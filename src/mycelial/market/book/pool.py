@@ -6,8 +6,8 @@ A handle is ``generation << 32 | slot``. Freeing a slot raises its generation, s
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from mycelial.domain.kernels import helper
 from mycelial.market.book.state import Book, expiry_of, id_of, order_of, terms_of
 
 _SLOT = np.int64(0xFFFFFFFF)
@@ -15,19 +15,19 @@ _MOST_GENERATION = 2**31
 _MIX_1, _MIX_2, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(29)
 
 
-@njit
+@helper
 def handle_of(book: Book, slot: int) -> int:
     """Return the handle of the order in `slot`."""
-    return (np.int64(order_of(book, slot).generation) << 32) | np.int64(slot)
+    return int((np.int64(order_of(book, slot).generation) << 32) | slot)
 
 
-@njit
+@helper
 def is_full(book: Book) -> bool:
     """Tell whether no slot is left."""
     return book.live >= book.max_orders
 
 
-@njit
+@helper
 def take_slot(book: Book) -> int:
     """Hand out the slot freed last, or a fresh one; the caller has seen that the pool is not full."""
     slot = book.free
@@ -42,7 +42,7 @@ def take_slot(book: Book) -> int:
     return slot
 
 
-@njit
+@helper
 def free_slot(book: Book, slot: int) -> None:
     """Take back a slot; its handle is stale from now on."""
     order, terms = order_of(book, slot), terms_of(book, slot)
@@ -55,10 +55,10 @@ def free_slot(book: Book, slot: int) -> None:
     book.live -= 1
 
 
-@njit
+@helper
 def slot_of(book: Book, handle: int) -> int:
     """Return the slot of a live order, 0 if the handle is stale or was never handed out."""
-    slot = handle & _SLOT
+    slot = int(handle & _SLOT)
     if handle <= 0 or slot == 0 or slot > book.high:
         return 0
     if np.int64(order_of(book, slot).generation) != handle >> 32 or terms_of(book, slot).serial < 0:
@@ -69,13 +69,13 @@ def slot_of(book: Book, handle: int) -> int:
 # --- client ids: an open-addressing table of slots, linear probing, no tombstones
 
 
-@njit
+@helper
 def _home(book: Book, owner: int, client_id: int) -> int:
     mixed = (np.uint64(client_id) ^ (np.uint64(owner) * _MIX_1)) * _MIX_2
-    return np.int64(mixed ^ (mixed >> _SHIFT)) & (book.ids_room - 1)
+    return int(np.int64(mixed ^ (mixed >> _SHIFT)) & (book.ids_room - 1))
 
 
-@njit
+@helper
 def find_id(book: Book, owner: int, client_id: int) -> int:
     """Return the slot of an owner's live order by client id, 0 if there is none."""
     mask = book.ids_room - 1
@@ -83,12 +83,12 @@ def find_id(book: Book, owner: int, client_id: int) -> int:
     while id_of(book, at).slot != 0:
         slot = np.int64(id_of(book, at).slot)
         if terms_of(book, slot).client_id == client_id and terms_of(book, slot).owner == owner:
-            return slot
+            return int(slot)
         at = (at + 1) & mask
     return 0
 
 
-@njit
+@helper
 def remember_id(book: Book, slot: int) -> None:
     """Enter an order's client id, which is not there yet."""
     mask = book.ids_room - 1
@@ -98,7 +98,7 @@ def remember_id(book: Book, slot: int) -> None:
     id_of(book, at).slot = slot
 
 
-@njit
+@helper
 def forget_id(book: Book, slot: int) -> None:
     """Remove an order's client id and close the gap (Knuth, vol. 3, 6.4, algorithm R)."""
     mask = book.ids_room - 1
@@ -120,13 +120,13 @@ def forget_id(book: Book, slot: int) -> None:
 # --- expiry: a binary heap by (expire, serial); orders that left by themselves stay in it until met
 
 
-@njit
+@helper
 def _earlier(book: Book, a: int, b: int) -> bool:
     one, other = expiry_of(book, a), expiry_of(book, b)
     return one.expire < other.expire or (one.expire == other.expire and one.serial < other.serial)
 
 
-@njit
+@helper
 def _swap(book: Book, a: int, b: int) -> None:
     one, other = expiry_of(book, a), expiry_of(book, b)
     expire, serial, handle = one.expire, one.serial, one.handle
@@ -134,7 +134,7 @@ def _swap(book: Book, a: int, b: int) -> None:
     other.expire, other.serial, other.handle = expire, serial, handle
 
 
-@njit
+@helper
 def _sift_down(book: Book, at: int) -> None:
     count = book.expiry_count
     while True:
@@ -148,7 +148,7 @@ def _sift_down(book: Book, at: int) -> None:
         at = least
 
 
-@njit
+@helper
 def _drop_stale_expiries(book: Book) -> None:
     kept = 0
     for at in range(book.expiry_count):
@@ -160,7 +160,7 @@ def _drop_stale_expiries(book: Book) -> None:
         _sift_down(book, at)
 
 
-@njit
+@helper
 def watch_expiry(book: Book, slot: int) -> None:
     """Enter an order into the heap."""
     if book.expiry_count == book.expiries_room:
@@ -174,7 +174,7 @@ def watch_expiry(book: Book, slot: int) -> None:
         at = (at - 1) // 2
 
 
-@njit
+@helper
 def next_expired(book: Book, now: int) -> int:
     """Take the next order with ``expire <= now`` out of the heap; return its slot, 0 if there is none."""
     while book.expiry_count > 0 and expiry_of(book, 0).expire <= now:

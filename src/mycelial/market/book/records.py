@@ -9,34 +9,38 @@ Inputs (`INPUT`, 80 bytes)
 
 =========== ==========================================================================================================
 NEW         side, tif, flags, stp, owner, group, client_id (0 = none), price (ignored with MARKET), lots, display
-            (with ICEBERG: lots shown; otherwise 0), expire (with GTD: ns, later than ts).
+            (with ICEBERG: lots shown; otherwise 0), expire (with GTD: ns, later than ts; otherwise ignored).
 CANCEL      handle, or handle = -1 and client_id; owner.
 CANCEL_ALL  owner; side 0 or 1, or 2 for both.
-AMEND       handle or -1 and client_id; owner; new price, new total lots, new display: -1 leaves a value as it is.
+AMEND       handle or -1 and client_id; owner; new price, new total lots, new display: -1 leaves a value as it is (a
+            display above the new total falls with it).
 CONTROL     aux = session mode.
 FUND        owner; side 0 = cash, 1 = asset; aux = signed amount (cash units or lots), not 0.
 CLOCK       nothing but ts: makes expiry happen.
 =========== ==========================================================================================================
 
-`group`: accounts with the same group >= 0 count as one trader for self-trade prevention; -1 is the owner alone.
+`group`: for self-trade prevention two orders are of one trader if they have the same owner, or the same group >= 0; any
+negative group means the owner alone.
 
-Every input first meets the clock: ``ts`` earlier than the latest is REJECTED/BAD_CLOCK (its event carries the book's
-time); otherwise time moves to ``ts`` and orders with ``expire <= ts`` leave, in order of (expire, acceptance). Then the
-checks of its kind run in this order and the first that fails rejects, with nothing else changed:
+Time begins at 0. Every input first meets the clock: ``ts`` earlier than the latest is REJECTED/BAD_CLOCK (its event
+carries the book's time); otherwise time moves to ``ts`` and orders with ``expire <= ts`` leave, in order of (expire,
+acceptance). Then the checks of its kind run in this order and the first that fails rejects, with nothing else changed:
 
 * any: BAD_RECORD for an unknown kind.
 * NEW: BAD_OWNER; BAD_RECORD (side, tif, stp, unknown flag); MODE; BAD_TIF (POST_ONLY or ICEBERG with IOC, FOK or
-  MARKET; MARKET with GTD; GTD with expire <= ts); BAD_LOTS (<= 0), MIN_LOTS, MAX_LOTS; BAD_DISPLAY; BAD_TICK
-  (price <= 0), OUT_OF_LADDER (price >= ladder_ticks); NO_LIQUIDITY (MARKET against an empty side); MIN_NOTIONAL (at
-  the limit, or for MARKET at the best opposite price); DUP_CLIENT_ID; REDUCE_ONLY (flag or mode: the order must be on
-  the side that shrinks the position and no larger than it; a spot position is asset free + held); NO_FUNDS; POOL_FULL.
+  MARKET; MARKET with GTD; GTD with expire <= ts); BAD_LOTS (<= 0), MIN_LOTS, MAX_LOTS; BAD_DISPLAY (an iceberg shows
+  from lots / iceberg_parts to lots and at least 1, others 0); BAD_TICK (price <= 0), OUT_OF_LADDER (price >=
+  ladder_ticks); NO_LIQUIDITY (MARKET against an empty side); MIN_NOTIONAL (at the limit, or for MARKET at the best
+  opposite price); DUP_CLIENT_ID; REDUCE_ONLY (flag or mode: the order must be on the side that shrinks the position
+  and no larger than it; a spot position is asset free + held); NO_FUNDS; POOL_FULL.
 * CANCEL: BAD_OWNER; MODE; UNKNOWN_ORDER; NOT_OWNER.
 * CANCEL_ALL: BAD_OWNER; BAD_RECORD (side); MODE.
-* AMEND: BAD_OWNER; MODE; UNKNOWN_ORDER; NOT_OWNER; BAD_LOTS (given and <= 0); MAX_LOTS. A new total at or below what is
-  filled then cancels the rest (DONE/USER). Otherwise BAD_TICK, OUT_OF_LADDER; BAD_DISPLAY; MIN_LOTS and MIN_NOTIONAL
-  of the new total; NO_CHANGE; REDUCE_ONLY (that mode, and the total rises); POST_ONLY_AMEND; NO_FUNDS.
+* AMEND: BAD_OWNER; MODE; UNKNOWN_ORDER; NOT_OWNER; MODE again (POST_ONLY, of another order); BAD_LOTS (given and <= 0);
+  MAX_LOTS. A new total at or below what is filled then cancels the rest (DONE/USER). Otherwise BAD_TICK,
+  OUT_OF_LADDER; BAD_DISPLAY; MIN_LOTS and MIN_NOTIONAL of the new total; NO_CHANGE; REDUCE_ONLY (that mode, and the
+  total rises); POST_ONLY_AMEND; NO_FUNDS.
 * CONTROL: BAD_RECORD for an unknown mode. FUND: BAD_OWNER; BAD_RECORD (side, amount 0); MODE; NO_FUNDS; BAD_LOTS
-  (balance beyond 2^62).
+  (the amount, the owner's free balance or whole balance, or the world's, would reach 2^62 either way).
 
 Allowed in each mode: ONLINE all. LIMIT_ONLY all but MARKET. POST_ONLY new orders and amends only of orders flagged
 POST_ONLY. REDUCE_ONLY new orders that reduce and amends that do not raise the total (reason REDUCE_ONLY otherwise).
@@ -45,18 +49,19 @@ CONTROL and CLOCK always.
 
 Outputs (`EVENT`, 104 bytes)
 ----------------------------
-`event_seq` is dense from 0; `cause` is the seq of the input (for expiry: the input that moved time); `ts` the book's
-time. `side`, `owner`, `handle`, `client_id` are those of the order spoken of; in TRADE those of the taker.
+`event_seq` is dense from 0; `cause` is the seq of the input (also for expiry: the input that moved time); `ts` the
+book's time. `side`, `owner`, `handle`, `client_id` are those of the order spoken of; in TRADE those of the taker.
 
 =========== ==========================================================================================================
 ACCEPTED    price = limit (for MARKET the protection price), lots = leaves = order lots.
 REJECTED    reason; side, price, lots, owner, handle, client_id as they came.
 TRADE       price = maker's, lots = traded, leaves = taker's after it, maker_handle, maker_owner, taker_fee, maker_fee.
 RESTED      price, lots = shown, leaves = whole remainder.
-DONE        reason; price = limit, lots = filled in all, leaves = what left unfilled; flag RESTING if it was in a queue.
+DONE        reason; price = limit, lots = filled in all, leaves = what left unfilled; flag RESTING if it stood in a
+            queue (an amended order that lost its place and matches as a taker does not).
 AMENDED     price, lots = shown, leaves = new remainder, maker_handle = former price; flag KEPT if the queue place was.
 REPLENISHED price, lots = new shown tip, leaves = whole remainder.
-MODE        lots = new mode, leaves = former mode; owner -1, handle -1.
+MODE        lots = new mode, leaves = former mode, which may be the same; owner -1, handle -1.
 POSTED      side (0 cash, 1 asset), lots = amount; owner; handle -1.
 =========== ==========================================================================================================
 

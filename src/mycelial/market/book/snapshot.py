@@ -10,6 +10,7 @@ import json
 import zlib
 from dataclasses import asdict
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -96,8 +97,10 @@ def load(data: bytes) -> tuple[State, Instrument]:
     length = int.from_bytes(data[8:16], "little")
     try:
         header = json.loads(data[16 : 16 + length])
-        exact = {name: Decimal(header["instrument"].pop(name)) for name in ("tick_size", "lot_size")}
-        instrument = Instrument(**header["instrument"], **exact)
+        fields: dict[str, Any] = header["instrument"]
+        for name in ("tick_size", "lot_size"):
+            fields[name] = Decimal(fields[name])
+        instrument = Instrument(**fields)
         counts = header["rows"]
         tiers = [(n, 0, 0) for n in range(counts["schedule"])]
         state = allocate(instrument, counts["accounts"] - 2, tiers, np.array(False))
