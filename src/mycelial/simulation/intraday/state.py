@@ -72,6 +72,10 @@ SCALARS = (
     "lost",  # deliveries that found no room, or whose event had left the ring
     "self_at",  # address of this header
     "engine_at",  # address of the compiled engine
+    "turn_at",  # address of the compiled decisions
+    "actor",  # agent whose turn it is,
+    "why",  # what woke it,
+    "told_lots",  # and the fill it hears of
 )
 LOOP = np.dtype(
     [(name, "<i8") for name in SCALARS]
