@@ -68,6 +68,8 @@ SCALARS = (
     "cancel_ns",
     "messages",  # order messages processed
     "wakes",
+    "gaping",  # a maker is on its way to close the spread
+    "gaps",  # how often one was called
     "throttled",
     "lost",  # deliveries that found no room, or whose event had left the ring
     "self_at",  # address of this header
