@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mycelial.config import Config
     from mycelial.facts.panel import Panel
     from mycelial.market.book import OrderBook
-    from mycelial.market.replay import Replayed
+    from mycelial.market.rerun import Replayed
     from mycelial.market.terms import MarketTerms
     from mycelial.simulation.campaign import Campaign
     from mycelial.simulation.curves import LearningCurves
@@ -234,7 +234,7 @@ def replay_market(log: Path, *, since: Path | None = None, snapshot: Path | None
     """
     from mycelial.adapters.market_logs import LogReader, read_snapshot, write_snapshot
     from mycelial.domain.errors import DataError
-    from mycelial.market.replay import replay
+    from mycelial.market.rerun import replay
 
     log = log / INPUTS_LOG if log.is_dir() else log
     reader = LogReader(log)

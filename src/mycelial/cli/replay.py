@@ -12,7 +12,7 @@ from mycelial.cli.output import note, print_json
 from mycelial.domain.errors import VerificationFailed
 
 if TYPE_CHECKING:
-    from mycelial.market.replay import Difference
+    from mycelial.market.rerun import Difference
 
 
 def replay(

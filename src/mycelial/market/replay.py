@@ -1,143 +1,210 @@
-"""Run the inputs of a log again, and find the first event that differs from what was written then."""
+"""Trade against a recorded market: a `MarketSession` over a `MarketRecording`.
+
+The market's clock is the exchange's time where the recording has it. Realistic by default: orders join behind what is
+shown, cancels ahead are a proportional share, fees apply. What the rules are is told in `replay_kernel`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mycelial.market.book import OrderBook
+from mycelial.domain.depth import BEST, COUNT, price_index
+from mycelial.domain.errors import ConfigError, DataError, OrderRejected
+from mycelial.domain.recording import MarketRecording, clocks
+from mycelial.market import replay_kernel as kernel
+from mycelial.market.book.records import EVENT, INPUT
+from mycelial.market.session import Ints, Records, Top
 
-Records = NDArray[Any]
-DEPTH = 5
-
-
-@dataclass(frozen=True, eq=False)
-class Difference:
-    """Where a replay left the path of its log.
-
-    Attributes
-    ----------
-    event_seq : int
-    written, found : record of dtype EVENT, or None where one of the two has no more events
-    cause : record of dtype INPUT, or None
-        The input that made the event.
-    fields : tuple of str
-        Names of the fields that differ.
-    bids, asks : int64[n, 2]
-        The best levels of the book just before that input.
-    """
-
-    event_seq: int
-    written: Any
-    found: Any
-    cause: Any
-    fields: tuple[str, ...]
-    bids: NDArray[np.int64]
-    asks: NDArray[np.int64]
+_CANCELS = {"none": kernel.PESSIMISTIC, "proportional": kernel.PROPORTIONAL, "all": kernel.OPTIMISTIC}
 
 
 @dataclass(frozen=True)
-class Replayed:
-    """What a replay gave."""
-
-    book: OrderBook
-    inputs: int
-    events: int
-    difference: Difference | None
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of all events, 16 hexadecimal digits."""
-        return f"{self.book.digest:016x}"
-
-
-def replay(
-    open_book: Callable[[], OrderBook],
-    read_inputs: Callable[[], Iterable[Records]],
-    read_events: Callable[[], Iterable[Records]] | None = None,
-) -> Replayed:
-    """Apply a log of inputs; stop at the first event that is not the one written.
+class ReplayRules:
+    """How own orders meet the recorded market.
 
     Parameters
     ----------
-    open_book : callable
-        Returns the book as it was before the first input; called again when there is a difference to explain.
-    read_inputs, read_events : callable
-        Return the chunks of a log from its beginning. Without `read_events` nothing is compared.
+    cancels_ahead : "proportional", "none" or "all"
+        Which of the lots cancelled at a level stood before an own order: a share equal to the share of the queue that
+        is ahead; none of them (pessimistic); or as many as possible (optimistic).
+    up_ns, down_ns : int
+        Latency from the trader to the market and back, nanoseconds.
+    maker_ppm, taker_ppm : int
+        Fee rates, parts per million of the notional; below zero for a rebate.
+    cash_per_tick_lot : int
+        Cash units that one tick times one lot is worth.
+    protection_ppm : int
+        How far from the best price a market order may walk.
+    max_orders : int
+        Own orders that can be alive at once.
+
+    Raises
+    ------
+    ConfigError
+        If a value is impossible.
     """
-    book = open_book()
-    written = _Stream(read_events()) if read_events is not None else None
-    inputs = events = 0
-    for chunk in read_inputs():
-        caused = book.apply(chunk)
-        inputs += len(chunk)
-        if written is not None:
-            expected = written.take(len(caused))
-            at = _first_difference(expected, caused)
-            if at is not None:
-                found = _explain(open_book, read_inputs, expected[at : at + 1], caused[at : at + 1])
-                return Replayed(book, inputs, events + at, found)
-        events += len(caused)
-    if written is not None:
-        left = written.take(1)
-        if len(left):
-            return Replayed(book, inputs, events, _explain(open_book, read_inputs, left, left[:0]))
-    return Replayed(book, inputs, events, None)
+
+    cancels_ahead: Literal["proportional", "none", "all"] = "proportional"
+    up_ns: int = 0
+    down_ns: int = 0
+    maker_ppm: int = 0
+    taker_ppm: int = 0
+    cash_per_tick_lot: int = 1
+    protection_ppm: int = 10_000
+    max_orders: int = 256
+
+    def __post_init__(self) -> None:
+        if self.cancels_ahead not in _CANCELS:
+            raise ConfigError(f"cancels_ahead {self.cancels_ahead!r} is unknown; choose from {', '.join(_CANCELS)}")
+        for name, least in (
+            *(("up_ns", 0), ("down_ns", 0), ("cash_per_tick_lot", 1), ("protection_ppm", 0), ("max_orders", 1)),
+            *(("maker_ppm", -1_000_000), ("taker_ppm", -1_000_000)),
+        ):
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name} {getattr(self, name)} must be at least {least}")
 
 
-class _Stream:
-    """Chunks of records, taken in other sizes."""
+class Replay:
+    """A recorded market with own orders in it; see `MarketSession` for what its methods promise.
 
-    def __init__(self, chunks: Iterable[Records]) -> None:
-        self._chunks: Iterator[Records] = iter(chunks)
-        self._rest: Records | None = None
+    Raises
+    ------
+    DataError
+        If the recording holds no book.
+    """
 
-    def take(self, count: int) -> Records:
-        """Return the next `count` records, fewer at the end."""
-        parts = [] if self._rest is None else [self._rest]
-        have = sum(map(len, parts))
-        while have < count and (chunk := next(self._chunks, None)) is not None:
-            parts.append(chunk)
-            have += len(chunk)
-        whole = np.concatenate(parts) if len(parts) > 1 else (parts[0] if parts else np.zeros(0))
-        self._rest = whole[count:]
-        return whole[:count]
+    def __init__(self, recording: MarketRecording, rules: ReplayRules | None = None) -> None:
+        self.rules = rules or ReplayRules()
+        if not recording.batches.size:
+            raise DataError(f"{recording.source}: holds no book to trade in; give a recording with levels")
+        self.feed = feed_of(recording)
+        self.state = kernel.new_state(self.feed.prices.size, self.rules.max_orders)
+        self._kernel_rules = kernel.Rules(
+            _CANCELS[self.rules.cancels_ahead],
+            self.rules.up_ns,
+            self.rules.maker_ppm,
+            self.rules.taker_ppm,
+            self.rules.cash_per_tick_lot,
+            self.rules.protection_ppm,
+        )
+        self._inputs = np.zeros((256, len(kernel.INPUT_FIELDS)), np.int64)
+        self._n_inputs = 0
+        self._events = np.zeros((1024, len(kernel.EVENT_FIELDS)), np.int64)
+        self._read = 0
+        self._view: kernel.State | None = None
+        self._time = int(min(self.feed.batches[0, 0], *self.feed.trades[:1, 0], kernel.NEVER))
+        self.state.at[kernel.TIME] = self._time
+
+    @property
+    def time_ns(self) -> int:
+        """The trader's present."""
+        return self._time
+
+    @property
+    def end_ns(self) -> int:
+        """When the recording ends."""
+        return int(max(self.feed.batches[-2, 0], *self.feed.trades[-1:, 0], 0))
+
+    def submit(self, inputs: Records) -> None:
+        """Send records of INPUT; see `MarketSession`."""
+        inputs = np.atleast_1d(np.asarray(inputs, INPUT))
+        if not inputs.size:
+            return
+        ts = inputs["ts"]
+        last = max(self._time, int(self._inputs[self._n_inputs - 1, 0]) if self._n_inputs else self._time)
+        if int(ts[0]) < last or (np.diff(ts) < 0).any():
+            raise OrderRejected(
+                f"a record is sent at {int(ts.min())} ns, but time is {last} ns already; send in order, from now on"
+            )
+        end = self._n_inputs + inputs.size
+        if end > len(self._inputs):
+            self._inputs = np.concatenate([self._inputs, np.zeros((end, self._inputs.shape[1]), np.int64)])
+        for column, name in enumerate(kernel.INPUT_FIELDS):
+            self._inputs[self._n_inputs : end, column] = inputs[name]
+        self._n_inputs = end
+
+    def advance(self, to_ns: int) -> None:
+        """Let everything up to `to_ns` happen; see `MarketSession`."""
+        if to_ns < self._time:
+            raise OrderRejected(f"time is {self._time} ns and cannot go back to {to_ns} ns")
+        inputs = self._inputs[: self._n_inputs]
+        while (
+            kernel.advance(self.feed, self.state, self._kernel_rules, inputs, self._events, to_ns) == kernel.EVENTS_FULL
+        ):
+            more = np.zeros_like(self._events)
+            self._events = np.concatenate([self._events, more])
+        self._time = to_ns
+
+    def events(self) -> Records:
+        """Return the events that reached the trader since the last call; see `MarketSession`."""
+        known = self._events[: self.state.at[kernel.N_EVENTS]]
+        end = int(np.searchsorted(known[:, kernel.E_TS], self._time - self.rules.down_ns, side="right"))
+        fresh = np.zeros(end - self._read, EVENT)
+        for column, name in enumerate(kernel.EVENT_FIELDS):
+            fresh[name] = known[self._read : end, column]
+        self._read = end
+        return fresh
+
+    def top(self, levels: int) -> Top:
+        """Return the best levels as the trader sees them; see `MarketSession`.
+
+        Recorded lots of one latency ago, less what own orders took of them, and own resting orders.
+        """
+        state = self.state if self.rules.down_ns == 0 else self._delayed()
+        own = self.state.own[: self.state.at[kernel.N_OWN]]
+        sides = []
+        for side in range(2):
+            step = -1 if side == 0 else 1
+            found: dict[int, int] = {}
+            for order in own[own[:, kernel.O_SIDE] == side]:
+                price, lots = int(order[kernel.O_PRICE]), int(order[kernel.O_LEFT])
+                found[price] = found.get(price, 0) + lots
+            rank, seen, left = int(state.ends[BEST, side]), 0, int(state.ends[COUNT, side])
+            taken = self.state.ladder[kernel.TAKEN, side]
+            while left > 0 and seen < levels:
+                if state.ladder[kernel.SHOWN, side, rank] > 0:
+                    left -= 1
+                    lots = state.ladder[kernel.SHOWN, side, rank] - state.ladder[kernel.TRADED, side, rank]
+                    if lots > taken[rank]:
+                        price = int(self.feed.prices[rank])
+                        found[price] = found.get(price, 0) + int(lots - taken[rank])
+                        seen += 1
+                rank += step
+            ladder = sorted(found.items(), reverse=side == 0)[:levels]
+            sides += [np.array([p for p, _ in ladder], np.int64), np.array([q for _, q in ladder], np.int64)]
+        return Top(*sides)
+
+    def _delayed(self) -> kernel.State:
+        """Return the recorded book one latency ago, with no own orders in it."""
+        if self._view is None:
+            self._view = kernel.new_state(self.feed.prices.size, 1)
+        nothing, silence = self._inputs[:0], self._events[:0]
+        kernel.advance(self.feed, self._view, self._kernel_rules, nothing, silence, self._time - self.rules.down_ns)
+        return self._view
 
 
-def _first_difference(expected: Records, found: Records) -> int | None:
-    common = min(len(expected), len(found))
-    if expected[:common].tobytes() != found[:common].tobytes():
-        size = found.dtype.itemsize
-        a, b = (np.frombuffer(x[:common].tobytes(), np.uint8).reshape(common, size) for x in (expected, found))
-        return int(np.flatnonzero((a != b).any(axis=1))[0])
-    return common if len(expected) != len(found) else None
+def feed_of(recording: MarketRecording) -> kernel.Feed:
+    """Lay out a recording for the kernels, on the exchange's clock where it has one."""
+    index = price_index(recording)
+    batch_time, trade_time = clocks(recording)
+    sided = recording.trades["side"] >= 0
+    trades, trade_time = recording.trades[sided], trade_time[sided]
+    at = np.minimum(np.searchsorted(index.prices, trades["price"]), index.prices.size - 1)
+    rank: Ints = np.where(index.prices[at] == trades["price"], at, -1)
+    batches = np.zeros((recording.batches.size + 1, 3), np.int64)
+    batches[:-1] = np.column_stack([batch_time, recording.batches["kind"], recording.batches["first"]])
+    batches[-1] = kernel.NEVER, 0, recording.levels.size
+    levels = _table([index.rank, recording.levels["lots"], recording.levels["side"]])
+    trade_table = _table([trade_time, trades["price"], rank, trades["lots"], trades["side"]])
+    return kernel.Feed(index.prices, batches, levels, trade_table)
 
 
-def _explain(
-    open_book: Callable[[], OrderBook], read_inputs: Callable[[], Iterable[Records]], written: Records, found: Records
-) -> Difference:
-    either = found if len(found) else written
-    seq = int(either["cause"][0])
-    book, cause = open_book(), None
-    for chunk in read_inputs():
-        before = seq - book.seq
-        if before < len(chunk):
-            book.apply(chunk[: max(before, 0)])
-            cause = chunk[before] if before >= 0 else None
-            break
-        book.apply(chunk)
-    names = found.dtype.names or () if len(found) else ()
-    fields = tuple(name for name in names if len(written) and written[name][0] != found[name][0])
-    return Difference(
-        int(either["event_seq"][0]),
-        written[0] if len(written) else None,
-        found[0] if len(found) else None,
-        cause,
-        fields,
-        book.levels(0, DEPTH),
-        book.levels(1, DEPTH),
-    )
+def _table(columns: list[Ints]) -> Ints:
+    """Return columns side by side, rows contiguous whatever their number: one layout is one compilation."""
+    out = np.zeros((columns[0].size, len(columns)), np.int64)
+    for number, column in enumerate(columns):
+        out[:, number] = column
+    return out
