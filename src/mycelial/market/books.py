@@ -13,10 +13,11 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from mycelial.domain.copying import joined
 from mycelial.domain.errors import ConfigError, DataError
+from mycelial.domain.kernels import entry
 from mycelial.domain.memory import address
 from mycelial.market.book import EVENT, INPUT, OrderBook
 from mycelial.market.book.kernel import process, room_needed
@@ -25,6 +26,7 @@ from mycelial.market.terms import MarketTerms
 
 Records = NDArray[Any]
 _WORDS = EVENT.itemsize // 8
+_PLAIN = np.dtype((np.void, EVENT.itemsize))
 _RANGES_PER_THREAD = 8  # so that a thread with busy books does not keep the others waiting
 _SPARE_EVENTS = 64
 
@@ -82,7 +84,7 @@ class OrderBooks:
             raise DataError(f"a batch of {len(self.books)} order books takes as many arrays of dtype INPUT")
         first = np.zeros(len(inputs) + 1, np.int64)
         np.cumsum([len(part) for part in inputs], out=first[1:])
-        return self.apply_joined(np.concatenate(inputs), first)
+        return self.apply_joined(joined([np.ascontiguousarray(part) for part in inputs]), first)
 
     def apply_joined(self, inputs: Records, first: NDArray[np.int64]) -> BatchEvents:
         """Apply inputs that lie in one array: those of book b are ``inputs[first[b]:first[b + 1]]``."""
@@ -124,12 +126,12 @@ class OrderBooks:
             written = int(headers["written"][number])
             size = written + 2 * int(needed[number]) + 3 * int(left[number]) + _SPARE_EVENTS
             arrays, larger = self.books[number].state.arrays, np.empty(size, EVENT)
-            larger[:written] = arrays["events"][:written]
+            larger.view(_PLAIN)[:written] = arrays["events"].view(_PLAIN)[:written]
             arrays["events"] = larger
             headers["events_at"][number], headers["events_room"][number] = address(larger), size
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def _apply_range(
     headers: Records, inputs: Records, first: NDArray[np.int64], at: NDArray[np.int64], low: int, high: int
 ) -> int:
@@ -146,7 +148,7 @@ def _apply_range(
     return unfinished
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def _gather_range(headers: Records, ends: NDArray[np.int64], events: NDArray[np.uint64], low: int, high: int) -> int:
     """Copy the events of books `low` to `high` to their places."""
     for number in range(low, high):

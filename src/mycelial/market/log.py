@@ -24,10 +24,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mycelial.domain.errors import DataError
+from mycelial.domain.kernels import entry
 from mycelial.market.book import EVENT, INPUT
 from mycelial.market.terms import MarketTerms
 
@@ -161,7 +161,7 @@ def folded(digest: int, records: Records) -> int:
     return int(_fold(np.uint64(digest), words))
 
 
-@njit(cache=True, error_model="numpy")
+@entry
 def _fold(digest: Any, words: NDArray[np.uint64]) -> Any:
     width = words.shape[1]
     for n in range(words.shape[0]):

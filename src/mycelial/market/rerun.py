@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mycelial.domain.copying import joined
 from mycelial.market.book import OrderBook
 
 Records = NDArray[Any]
@@ -103,7 +104,7 @@ class _Stream:
         while have < count and (chunk := next(self._chunks, None)) is not None:
             parts.append(chunk)
             have += len(chunk)
-        whole = np.concatenate(parts) if len(parts) > 1 else (parts[0] if parts else np.zeros(0))
+        whole = joined(parts) if parts else np.zeros(0)
         self._rest = whole[count:]
         return whole[:count]
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mycelial.adapters.data.atomic import discard, publish
+from mycelial.domain.copying import copied, joined
 from mycelial.domain.errors import DataError, StorageError
 from mycelial.market.log import CHUNK_RECORDS, LogHeader, encode_chunk, encode_header
 
@@ -53,7 +54,7 @@ class LogWriter:
         """
         if records.dtype != self.header.dtype:
             raise DataError(f"{self.path}: a log of {self.header.holds} takes no records of dtype {records.dtype}")
-        self._waiting.append(np.array(records))
+        self._waiting.append(copied(np.ascontiguousarray(records)))
         self._count += len(records)
         while self._count >= CHUNK_RECORDS:
             self._write(CHUNK_RECORDS)
@@ -80,7 +81,7 @@ class LogWriter:
         publish(self._staged, self.path)
 
     def _write(self, count: int) -> None:
-        whole = np.concatenate(self._waiting)
+        whole = joined(self._waiting)
         data, self.digest = encode_chunk(whole[:count], self.header.first + self.written, self.digest)
         self._waiting, self._count = [whole[count:]], len(whole) - count
         self.written += count

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from mycelial.domain.kernels import helper
+from mycelial.domain.kernels import entry, helper
 from mycelial.market.feeds.records import Feed, Market
 from mycelial.market.feeds.replica import follow
 from mycelial.market.feeds.views import emit, note, rows_needed, show_all
@@ -15,7 +14,7 @@ from mycelial.market.feeds.window import start_windows
 _MOST = 2  # messages that one input can cause: what waited, then what it changed
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def publish(
     header: NDArray[np.void],
     market_header: NDArray[np.void],
@@ -66,7 +65,7 @@ def _has_room(market: Market, feed: Feed, events: int) -> bool:
     return feed.rows_room - feed.rows_written >= _MOST * rows_needed(market, feed, events)
 
 
-@njit(cache=True, error_model="numpy")
+@entry
 def flush(
     header: NDArray[np.void], market_header: NDArray[np.void], feeds: NDArray[np.void], start: int, now: int
 ) -> int:
@@ -84,7 +83,7 @@ def flush(
     return len(feeds)
 
 
-@njit(cache=True, error_model="numpy")
+@entry
 def snapshot(
     header: NDArray[np.void], market_header: NDArray[np.void], feeds: NDArray[np.void], at: int, ts: int
 ) -> bool:
@@ -97,7 +96,7 @@ def snapshot(
     return True
 
 
-@njit(cache=True, error_model="numpy")
+@entry
 def start(header: NDArray[np.void], market_header: NDArray[np.void], feeds: NDArray[np.void], at: int) -> bool:
     """Let feed `at` hold what the replica shows now; False if its buffer has no room to write that once."""
     book, market, feed = header[0], market_header[0], feeds[at]

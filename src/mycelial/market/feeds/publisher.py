@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mycelial.domain.copying import copied, joined
 from mycelial.domain.errors import ConfigError, DataError
 from mycelial.domain.memory import address
 from mycelial.market.book import EVENT, OrderBook
@@ -171,7 +172,7 @@ class MarketFeeds:
         """Return a copy of what feed `n` has written, and empty its buffers."""
         feed, arrays = self._feeds[n], self._arrays[n]
         taken = Published(
-            arrays["messages"][: feed["messages_written"]].copy(), arrays["rows"][: feed["rows_written"]].copy()
+            copied(arrays["messages"][: feed["messages_written"]]), copied(arrays["rows"][: feed["rows_written"]])
         )
         feed["messages_written"], feed["rows_written"] = 0, 0
         return taken
@@ -206,4 +207,4 @@ def _joined(parts: list[Published], spec: FeedSpec) -> Published:
     for part in parts:
         part.messages["first"] += offset
         offset += len(part.rows)
-    return Published(np.concatenate([part.messages for part in parts]), np.concatenate([part.rows for part in parts]))
+    return Published(joined([part.messages for part in parts]), joined([part.rows for part in parts]))

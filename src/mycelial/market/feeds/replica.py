@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from mycelial.domain.kernels import helper
+from mycelial.domain.kernels import entry, helper
 from mycelial.market.book.ladder import join, leave
 from mycelial.market.book.records import EventFlag, EventKind
 from mycelial.market.book.state import Book, level_of, order_of
@@ -85,7 +84,7 @@ def _leaves(book: Book, market: Market, slot: int, side: int) -> int:
     return place
 
 
-@njit(cache=True, error_model="numpy")
+@entry
 def copy_resting(
     header: NDArray[np.void], market_header: NDArray[np.void], resting: NDArray[np.void], since: NDArray[np.int64]
 ) -> None:

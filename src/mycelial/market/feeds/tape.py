@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mycelial.domain.errors import ConfigError
+from mycelial.domain.kernels import entry
 from mycelial.market.book import EventKind
 
 PRINT = np.dtype(
@@ -85,7 +85,7 @@ class Candles:
         return changed.copy()
 
 
-@njit(cache=True)
+@entry
 def _gather(prints: NDArray[np.void], interval: int, open_: NDArray[np.void], out: NDArray[np.void]) -> int:
     """Write the changed candles; return their number. `out` has room for one per trade and one more."""
     count = 0

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mycelial.domain.kernels import helper
 from mycelial.market.book.ladder import exists, worse
 from mycelial.market.book.matching import best
 from mycelial.market.book.pool import handle_of
 from mycelial.market.book.state import Book, level_of, order_of
-from mycelial.market.checksum import LEVELS, l2_checksum, l3_checksum
+from mycelial.market.checksum import LEVELS, START, finished, with_entry
 from mycelial.market.feeds.records import (
     Feed,
     Market,
@@ -32,8 +31,6 @@ from mycelial.market.feeds.records import (
     window_of,
 )
 from mycelial.market.feeds.window import NOTHING, in_view, next_to_drop, next_to_show
-
-Ints = NDArray[np.int64]
 
 _L1, _L2, _L3 = (int(view) for view in View)
 _UPDATE, _SNAPSHOT = int(MessageKind.UPDATE), int(MessageKind.SNAPSHOT)
@@ -278,45 +275,24 @@ def _sort_by_priority(book: Book, feed: Feed, count: int) -> None:
 @helper
 def checksum(book: Book, market: Market, feed: Feed) -> int:
     """Return the checksum of the best ten levels in view, of their orders for L3."""
-    depth = min(LEVELS, feed.depth)
-    room = _entries(book, market, feed, 0, depth) + _entries(book, market, feed, 1, depth)
-    ticks, lots = np.empty(room, np.int64), np.empty(room, np.int64)
-    asks = _gather(book, feed, 1, depth, ticks, lots, 0)
-    bids = _gather(book, feed, 0, depth, ticks, lots, asks)
-    ask, bid = slice(0, asks), slice(asks, bids)
-    if feed.shows == _L3:
-        return l3_checksum(ticks[ask], lots[ask], ticks[bid], lots[bid], market.price_step, market.lot_step)
-    return l2_checksum(ticks[ask], lots[ask], ticks[bid], lots[bid], market.price_step, market.lot_step)
+    crc = _with_side(book, market, feed, 1, START)
+    return finished(_with_side(book, market, feed, 0, crc))
 
 
 @helper
-def _entries(book: Book, market: Market, feed: Feed, side: int, depth: int) -> int:
-    """Return how many levels or orders of a side the checksum covers."""
-    if feed.shows != _L3:
-        return depth
-    tick, count = best(book, side), 0
-    while depth > 0 and exists(book, side, tick):
-        count += count_of(market, 2 * tick + side).lots
-        tick = worse(book, side, tick)
-        depth -= 1
-    return count
-
-
-@helper
-def _gather(book: Book, feed: Feed, side: int, depth: int, ticks: Ints, lots: Ints, start: int) -> int:
-    """Write price and lots of the best levels, or of their orders, from `start` on; return where they end."""
-    at, tick = start, best(book, side)
-    while depth > 0 and exists(book, side, tick):
+def _with_side(book: Book, market: Market, feed: Feed, side: int, crc: np.uint64) -> np.uint64:
+    tick, left = best(book, side), min(LEVELS, feed.depth)
+    while left > 0 and exists(book, side, tick):
         level = level_of(book, 2 * tick + side)
+        price = tick * market.price_step
         if feed.shows != _L3:
-            ticks[at], lots[at] = tick, level.shown
-            at += 1
+            crc = with_entry(crc, price, level.shown * market.lot_step)
         else:
             slot = np.int64(level.head)
             while slot != 0:
-                ticks[at], lots[at] = tick, order_of(book, slot).shown
-                at += 1
-                slot = np.int64(order_of(book, slot).next)
-        depth -= 1
+                order = order_of(book, slot)
+                crc = with_entry(crc, price, np.int64(order.shown) * market.lot_step)
+                slot = np.int64(order.next)
+        left -= 1
         tick = worse(book, side, tick)
-    return at
+    return crc
