@@ -111,6 +111,7 @@ class SymbaParameters:
     volatility_market: float = dial(0.30, 0.0, 2.0, "stationary sd of the market's log-volatility")
     market_sigma: float = dial(0.02, 0.0, 1.0, "daily scale of the market factor")
     market_candidates: int = dial(1, 1, 1000, "market histories drawn, the most typical of which is lived; 1 = any")
+    market_drift_sd: float = dial(0.0, 0.0, 0.1, "stationary sd of the market's slow drift")
     market_loading_spread: float = dial(0.3, 0.0, 2.0, "log dispersion of loadings on the factor")
     crisis_rate: float = dial(0.002, 0.0, 1.0, "probability a day that a crisis starts")
     crisis_size: float = dial(1.2, 0.0, 5.0, "jump of log-volatility at its start")
