@@ -147,6 +147,7 @@ class SymbaParameters:
     attention_sd: float = dial(0.6, 0.0, 3.0, "its sd")
     attention_market: float = dial(0.0, 0.0, 1.0, "share of attention (news and moves) common to all assets")
     market_view: float = dial(0.0, 0.0, 1.0, "weight of the market index, against the asset's own price, in forecasts")
+    forecast_cap: float = dial(0.0, 0.0, 1.0, "furthest a tool may forecast from the last close, as its share; 0 = any")
     joint_waking: bool = flag(False, "an agent wakes for all assets by one draw, instead of one for each")
     turnover: float = dial(0.0, 0.0, 1.0, "probability a day that an agent is replaced; policies are kept")
     balanced_entry: bool = flag(False, "newcomers bring as much in cash as in coins; else the population's mean mix")

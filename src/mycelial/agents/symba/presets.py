@@ -51,34 +51,36 @@ EXTENDED = PAPER.replace(
 # by a search with `mycelial calibrate run`, then steps judged on those coins and seeds only; docs/concepts/realism.md
 # has the story and the figures.
 BINANCE_BTC = EXTENDED.replace(
-    # agents: value them nearly alike, quote near what they expect, wake by attention, come and go
+    # agents: value coins nearly alike, expect no more than 70 % up or down, wake by attention, come and go
     filter_rule="off",
-    reflexivity_power=6.2,
-    quoting=0.955,
+    reflexivity_power=4.3,
+    forecast_cap=0.7,
+    quoting=1.0,
     signal_error=1.2,
     fraction_attention=1.1,
     attention_base=0.5,
-    attention_sd=0.35,
+    attention_persistence=0.45,
+    attention_sd=0.4,
     balanced_entry=True,
     turnover=0.01,
     # value: a market with long crises, coins with volatility and upward jumps of their own, a slow fall against BTC
     market_candidates=64,
-    market_sigma=0.0284,
+    market_sigma=0.030,
     fundamental_sigma=0.0121,
     fundamental_sigma_spread=0.2,
     market_loading_spread=0.12,
     volatility_persistence=0.967,
-    volatility_own=0.72,
-    volatility_market=0.22,
+    volatility_own=0.8,
+    volatility_market=0.3,
     crisis_rate=0.003,
-    crisis_size=1.38,
+    crisis_size=1.42,
     crisis_decay=0.96,
-    jump_rate=0.085,
-    jump_size=5.3,
+    jump_rate=0.07,
+    jump_size=7.5,
     jump_echo=0.05,
     drift_sd=0.0008,
-    drift_mean=-0.0016,
-    tick=0.00007,
+    drift_mean=-0.0019,
+    tick=0.00009,
 )
 
 # The same for coins quoted in USDT, by hand only: one market factor that crashes, little else.
