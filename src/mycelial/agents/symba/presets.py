@@ -65,8 +65,8 @@ BINANCE_BTC = EXTENDED.replace(
     turnover=0.01,
     # value: a market with long crises, coins with volatility and upward jumps of their own, a slow fall against BTC
     market_candidates=64,
-    market_sigma=0.031,
-    fundamental_sigma=0.0128,
+    market_sigma=0.0287,
+    fundamental_sigma=0.0116,
     fundamental_sigma_spread=0.2,
     market_loading_spread=0.12,
     volatility_persistence=0.967,
