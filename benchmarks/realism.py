@@ -6,7 +6,8 @@
     python -m benchmarks.realism --emergence --assets 8 --seeds 10
 
 Compares with packaged figures of real coins, or, with `--panel FILE --half validation`, with half of its coins.
-Seeds are 1001, 1002, ... unless `--first-seed` says otherwise; `emergence` was chosen on those, so give it 2001.
+Seeds are 1001, 1002, ... unless `--first-seed` says otherwise; docs/concepts/realism.md says on which ones
+presets were chosen.
 `--ablations` switches the named parts of the preset off, one at a time (8 assets and 5 seeds are enough for that).
 `--controls` repeats every world with frozen and with random minds on the same fundamentals. `--emergence` lets value
 move by Gaussian steps only.
@@ -49,7 +50,8 @@ ABLATIONS: dict[str, dict[str, object]] = {
     "turnover": {"turnover": 0.0, "reentry": 0.0},
     "balanced newcomers": {"balanced_entry": False},
     "tick": {"tick": 0.0},
-    "forecasts (own value only)": {"reflexivity_power": 20.0},
+    "capped forecasts": {"forecast_cap": 0.0},
+    "chartists": {"reflexivity_power": 20.0},
 }
 SHOWN = ("ks_returns", "ks_vol_10", "ks_vol_252", "acf1_r", "mean_acf_abs_r", "unchanged", "skew_median")
 SHOWN += ("coin_correlation",)

@@ -60,6 +60,7 @@ SWITCHES: list[dict[str, Any]] = [
     {"estimate": "signal"},
     {"estimate": "signal", "signal_common": 0.5},
     {"quoting": 0.6},
+    {"forecast_cap": 0.03},
     {"gesture_unit": "volatility"},
     {"price_rule": "average"},
     {"price_rule": "auction"},

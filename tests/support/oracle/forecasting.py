@@ -99,7 +99,9 @@ def project(p: SymbaParameters, asset: Asset, tau: int, a0: int, a1: int, t: int
         if not p.true_half_mean and t >= look_back:
             early = (asset.totals[middle] - asset.totals[start]) / half  # Q5
     projections = (last - (late - early), (early + late) / 2, last + (late - early))
-    return max(projections[a0], 0.001)
+    cap = p.forecast_cap
+    far = max(projections[a0], 0.001)
+    return min(max(far, (1 - cap) * last), (1 + cap) * last) if cap > 0 else far
 
 
 def weight_of(rho: float, a2: int) -> float:

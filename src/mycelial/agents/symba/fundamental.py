@@ -124,6 +124,7 @@ def _market_history(p: SymbaParameters, rng: np.random.Generator) -> tuple[NDArr
     factor = p.market_sigma * np.exp(stress - p.volatility_market**2) * rng.normal(size=p.days)
     factor += p.crisis_drop * starts
     factor[1:] -= p.crisis_rebound * p.crisis_drop * starts[:-1]
+    factor += _ar1(rng.normal(size=p.days), 0.99, p.market_drift_sd)
     return stress, factor
 
 

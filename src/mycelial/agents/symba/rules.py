@@ -78,6 +78,7 @@ class Rules(NamedTuple):
     turnover: float
     balanced_entry: bool
     reentry: float
+    forecast_cap: float
 
 
 def rules_of(p: SymbaParameters, assets: int) -> Rules:

@@ -99,12 +99,13 @@ def update_index(signals: Signals, rules: Rules, traits: Traits, t: int) -> None
     last = signals.market_index[t - 1]
     for k in range(traits.horizon.size):
         tau = traits.horizon[k]
-        _projections(signals.index_sum, rules.true_half_mean, tau, t, last, signals.index_raw[k])
+        _projections(signals.index_sum, rules.true_half_mean, rules.forecast_cap, tau, t, last, signals.index_raw[k])
         for tool in range(9):
             signals.index_raw[k, tool] /= last
         if t > tau and t % (2 + tau // rules.days_month) == 0:
             then = signals.market_index[t - tau - 1]
-            _projections(signals.index_sum, rules.true_half_mean, tau, t - tau, then, signals.index_hindsight[k])
+            past = signals.index_hindsight[k]
+            _projections(signals.index_sum, rules.true_half_mean, rules.forecast_cap, tau, t - tau, then, past)
             for tool in range(9):
                 signals.index_hindsight[k, tool] /= then
 
@@ -225,12 +226,13 @@ def update_signals(signals: Signals, rules: Rules, traits: Traits, j: int, t: in
             t_volatility[j, i] = _by_thirds(long_term) if t > 1 else 1
         long_code[line, newest], short_code[line, newest] = today_0, today_1
         raw = raws[j, k]
-        _projections(price_sum, rules.true_half_mean, tau, t, price[t], raw)
+        _projections(price_sum, rules.true_half_mean, rules.forecast_cap, tau, t, price[t], raw)
         for a1 in range(3):
             if t < (1 + a1) * tau:
                 raw[a1], raw[3 + a1], raw[6 + a1] = overall, overall, overall
         if t > tau and t % (2 + tau // rules.days_month) == 0:
-            _projections(price_sum, rules.true_half_mean, tau, t - tau, price[t - tau - 1], hindsight[j, k])
+            then, past = price[t - tau - 1], hindsight[j, k]
+            _projections(price_sum, rules.true_half_mean, rules.forecast_cap, tau, t - tau, then, past)
             if rules.market_view > 0.0:
                 _blend(hindsight[j, k], rules.market_view, price[t - tau - 1], signals.index_hindsight[k])
         if rules.market_view > 0.0:
@@ -239,11 +241,18 @@ def update_signals(signals: Signals, rules: Rules, traits: Traits, j: int, t: in
 
 @kernel
 def _projections(
-    total: NDArray[np.float64], true_half_mean: bool, tau: int, t: int, last: float, out: NDArray[np.float64]
+    total: NDArray[np.float64],
+    true_half_mean: bool,
+    cap: float,
+    tau: int,
+    t: int,
+    last: float,
+    out: NDArray[np.float64],
 ) -> None:
     """Write the nine P^(a0, a1) of specification 7.2 as of day t into out[9]; look-backs stop at day 0.
 
-    `total` [T + 1] holds running sums of prices, `last` is the close known on day t.
+    `total` [T + 1] holds running sums of prices, `last` is the close known on day t. A
+    `cap` above 0 keeps forecasts within that share of `last`.
     """
     for a1 in range(3):
         look_back = (1 + a1) * tau
@@ -255,6 +264,9 @@ def _projections(
         out[a1] = max(last - (recent - early), _FLOOR)
         out[3 + a1] = max(0.5 * (early + recent), _FLOOR)
         out[6 + a1] = max(last + (recent - early), _FLOOR)
+    if cap > 0.0:
+        for tool in range(9):
+            out[tool] = min(max(out[tool], (1.0 - cap) * last), (1.0 + cap) * last)
 
 
 @kernel
