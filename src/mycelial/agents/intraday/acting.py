@@ -1,0 +1,41 @@
+"""One agent's turn: by its kind, at a wake-up or when it hears of its own trades; and what becomes of its orders."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from mycelial.agents.intraday.deciding import ASK_SLOT, BID_SLOT
+from mycelial.agents.intraday.noise import act_called, act_noise
+from mycelial.agents.intraday.state import NOISE, Crowd, agent_of, quote_of
+from mycelial.market.book.state import Book
+
+QUOTE_TAG = 16  # tags from here on name a row of `quotes`
+# Why an agent is woken, when not by the clock of its kind (a reason >= 0).
+CALLED_BUY, CALLED_SELL, STOPPED, TOLD = -1, -2, -3, -4
+
+
+@njit
+def act(crowd: Crowd, book: Book, i: int, why: int, now: int) -> None:
+    """Let agent `i` decide at `now`; what it sends is in the outbox."""
+    kind = agent_of(crowd, i).kind
+    if kind == NOISE:
+        if why == CALLED_BUY or why == CALLED_SELL:
+            act_called(crowd, book, i, CALLED_BUY - why, now)
+        else:
+            act_noise(crowd, book, i, now)
+
+
+@njit
+def hear(crowd: Crowd, book: Book, i: int, signed_lots: int, price: int, now: int) -> None:
+    """Tell agent `i` of its own fill (lots positive when it bought) and let it react."""
+
+
+@njit
+def keep_handle(crowd: Crowd, i: int, tag: int, handle: int) -> None:
+    """Note what became of an order sent with `tag`: the handle under which it rests, or 0."""
+    if tag == BID_SLOT:
+        agent_of(crowd, i).bid = handle
+    elif tag == ASK_SLOT:
+        agent_of(crowd, i).ask = handle
+    elif tag >= QUOTE_TAG:
+        quote_of(crowd, tag - QUOTE_TAG).handle = handle

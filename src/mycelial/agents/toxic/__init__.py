@@ -1,0 +1,1 @@
+"""Manipulative agents; simulation only."""

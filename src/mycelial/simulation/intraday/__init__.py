@@ -1,0 +1,1 @@
+"""The intraday market: an order book, a population and the time between them."""

@@ -1,0 +1,348 @@
+"""The closed loop in one compiled call: wake-ups, messages on their way, matching, and news on its way back.
+
+The next wake-up of each kind of agents is drawn as one Poisson stream of the whole kind and falls on one of its agents
+by chance: the same law as a clock for every agent, at a cost that does not grow with their number. Trades call forth
+further market orders (a self-exciting process in its branching form: trades draw their own offspring).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba import cfunc, config, njit
+from numpy.typing import NDArray
+
+from mycelial.agents.intraday.acting import CALLED_BUY, STOPPED, act, hear, keep_handle
+from mycelial.agents.intraday.deciding import look
+from mycelial.agents.intraday.fundamental import worth
+from mycelial.agents.intraday.state import NOISE, OUTBOX_ROOM, POOLS, Crowd, agent_of, outbox_of, pool_of
+from mycelial.agents.intraday.stops import NOBODY, next_stop
+from mycelial.domain.calling import call_at, record_at
+from mycelial.domain.draws import uniform
+from mycelial.market.book.kernel import process, room_needed
+from mycelial.market.book.records import EventKind, Kind
+from mycelial.market.book.state import Book, Wish, event_of, event_words, expiry_of
+from mycelial.simulation.intraday.latency import may_send, travel
+from mycelial.simulation.intraday.queue import drop_first, give_message, push, take_message
+from mycelial.simulation.intraday.state import (
+    CONTROL,
+    DELIVERY,
+    LOOP,
+    ORDER,
+    WAKE,
+    Loop,
+    book_of,
+    crowd_of,
+    entry_of,
+    inbox_of,
+    inbox_words,
+    input_words,
+    log_words,
+    message_of,
+    message_words,
+    ring_of,
+    ring_words,
+    tape_of,
+)
+
+REACHED, LOG_FULL, QUEUE_FULL, EVENTS_FULL, DELIVERED = range(5)  # why `run` returned
+SPARE = 2 * OUTBOX_ROOM  # queue entries and message slots one happening may need, stops and deliveries apart
+_NEW, _CANCEL, _CANCEL_ALL, _AMEND, _CONTROL_KIND, _FUND, _CLOCK = (int(kind) for kind in Kind)
+_TRADE, _RESTED = int(EventKind.TRADE), int(EventKind.RESTED)
+_EVENT_WORDS, _INPUT_WORDS = 13, 10
+_POOL_BITS, _ONE = np.uint64(48), np.uint64(1)
+
+_loop_at = record_at(LOOP)
+
+
+def _engine(address: int) -> None:
+    """Process the message that the loop's header names."""
+    loop = _loop_at(address)
+    process(book_of(loop, 0), message_of(loop, loop.current))
+
+
+@cache
+def compiled_engine() -> Any:
+    """Return the order book as a C function of the loop's address; keep it while its address is used."""
+    return cfunc("void(int64)", cache=True)(_engine)
+
+
+if config.DISABLE_JIT:
+
+    def _match(loop: Loop) -> None:
+        process(book_of(loop, 0), message_of(loop, loop["current"]))
+
+else:
+
+    @njit
+    def _match(loop: Loop) -> None:
+        call_at(loop.engine_at, loop.self_at)
+
+
+@njit
+def _wake_next(loop: Loop, crowd: Crowd, kind: int, now: int) -> None:
+    """Draw when the next agent of a kind wakes, and which."""
+    pool = pool_of(crowd, kind)
+    if pool.count == 0 or pool.wait_ns <= 0.0:
+        return
+    draw = (np.uint64(kind) << _POOL_BITS) | np.uint64(2 * pool.draws)
+    pool.draws += 1
+    wait = -math.log(1.0 - uniform(loop.pool_key, draw)) * pool.wait_ns
+    owner = pool.first + int(uniform(loop.pool_key, draw + _ONE) * pool.count)
+    push(loop, now + 1 + int(wait), WAKE, owner, pool.draws, kind)
+
+
+@njit
+def _send_all(loop: Loop, crowd: Crowd, now: int) -> None:
+    """Put what the outbox holds on its way to the engine."""
+    for n in range(crowd.sent):
+        wish = outbox_of(crowd, n)
+        agent = agent_of(crowd, wish.owner)
+        agent.sends += 1
+        if not may_send(loop, agent, now):
+            loop.throttled += 1
+            if wish.kind == _NEW:
+                keep_handle(crowd, wish.owner, wish.aux, 0)
+            continue
+        slot = take_message(loop)
+        message = message_of(loop, slot)
+        message.ts, message.kind, message.side, message.tif = now, wish.kind, wish.side, wish.tif
+        message.flags, message.stp, message.owner, message.group = wish.flags, wish.stp, wish.owner, wish.group
+        message.handle, message.client_id, message.price, message.lots = wish.handle, 0, wish.price, wish.lots
+        message.display, message.expire, message.aux = wish.display, wish.expire, wish.aux
+        arrival = max(
+            agent.last_arrival, now + travel(loop, agent.up, np.int64(wish.owner), np.int64(agent.sends), False)
+        )
+        agent.last_arrival = arrival
+        push(loop, arrival, ORDER, np.int64(wish.owner), np.int64(agent.sends), slot)
+    crowd.sent = 0
+
+
+@njit
+def _report(loop: Loop, crowd: Crowd, owner: int, seq: int, done: int) -> None:
+    """Send word of event `seq` to a participant."""
+    if loop.queue_count >= loop.queue_room - SPARE:
+        loop.lost += 1
+        return
+    agent = agent_of(crowd, owner)
+    arrival = max(agent.last_delivery, done + travel(loop, agent.down, owner, seq, True))
+    agent.last_delivery = arrival
+    push(loop, arrival, DELIVERY, owner, seq, seq)
+
+
+@njit
+def _spread_news(loop: Loop, book: Book, crowd: Crowd, wish: Wish, done: int) -> None:
+    """Record the events of the message just processed, tell those concerned, and show the market as it is now."""
+    signed, price, handle, taker = 0, 0, 0, -1
+    for n in range(book.written):
+        event = event_of(book, n)
+        kind, owner, seq = np.int64(event.kind), np.int64(event.owner), event.event_seq
+        words, kept = event_words(book, n).words, ring_words(loop, seq & loop.events_mask).words
+        for k in range(_EVENT_WORDS):
+            kept[k] = words[k]
+        if loop.logging != 0:
+            kept = log_words(loop, loop.events_logged).words
+            for k in range(_EVENT_WORDS):
+                kept[k] = words[k]
+            loop.events_logged += 1
+        if kind == _TRADE:
+            maker = np.int64(event.maker_owner)
+            signed += event.lots if event.side == 0 else -event.lots
+            price, taker = event.price, owner
+            trade = tape_of(loop, loop.tape_count & loop.tape_mask)
+            loop.tape_count += 1
+            trade.time, trade.price, trade.lots = done, price, event.lots
+            trade.side, trade.taker, trade.maker = event.side, owner, maker
+            if agent_of(crowd, maker).listens != 0:
+                _report(loop, crowd, maker, seq, done)
+            if agent_of(crowd, owner).listens != 0:
+                _report(loop, crowd, owner, seq, done)
+        else:
+            if kind == _RESTED and owner == wish.owner:
+                handle = event.handle
+            if owner >= loop.first_external:
+                _report(loop, crowd, owner, seq, done)
+    book.written = 0
+    if wish.kind == _NEW and wish.aux != 0 and wish.owner < loop.first_external:
+        keep_handle(crowd, np.int64(wish.owner), wish.aux, handle)
+    look(crowd, book, done, signed, price)
+    if price == 0:
+        return
+    _call_others(loop, crowd, 0 if signed > 0 else 1, done)
+    owner = next_stop(crowd, price)
+    while owner != NOBODY:
+        if loop.queue_count < loop.queue_room - SPARE:
+            push(loop, done + agent_of(crowd, owner).down, WAKE, owner, 0, STOPPED)
+        else:
+            loop.lost += 1
+        owner = next_stop(crowd, price)
+
+
+@njit
+def _call_others(loop: Loop, crowd: Crowd, side: int, done: int) -> None:
+    """Let a trade call forth another market order, soon or late."""
+    pool = pool_of(crowd, NOISE)
+    if crowd.noise_excitation <= 0.0 or pool.count == 0 or loop.queue_count >= loop.queue_room - SPARE:
+        return
+    draw = (np.uint64(63) << _POOL_BITS) | np.uint64(4 * loop.tape_count)
+    if uniform(loop.pool_key, draw) >= crowd.noise_excitation:
+        return
+    scale = crowd.noise_excitation_s * 10.0 ** (int(3.0 * uniform(loop.pool_key, draw + _ONE)) - 1)
+    wait = -math.log(1.0 - uniform(loop.pool_key, draw + np.uint64(2))) * scale * 1e9
+    owner = pool.first + int(uniform(loop.pool_key, draw + np.uint64(3)) * pool.count)
+    push(loop, done + 1 + int(wait), WAKE, owner, loop.tape_count, CALLED_BUY - side)
+
+
+@njit
+def _engage(loop: Loop, book: Book, crowd: Crowd, slot: int, arrival: int) -> None:
+    """Let the engine work on a message as soon as it is free."""
+    wish = message_of(loop, slot)
+    start = max(arrival, loop.engine_free)
+    cancels = wish.kind == _CANCEL or wish.kind == _CANCEL_ALL
+    done = start + (loop.cancel_ns if cancels else loop.service_ns)
+    loop.engine_free = done
+    wish.ts = start
+    loop.current = slot
+    if loop.logging != 0:
+        words, kept = message_words(loop, slot).words, input_words(loop, loop.inputs_logged).words
+        for k in range(_INPUT_WORDS):
+            kept[k] = words[k]
+        loop.inputs_logged += 1
+    _match(loop)
+    loop.messages += 1
+    _spread_news(loop, book, crowd, wish, done)
+    give_message(loop, slot)
+
+
+@njit
+def _expire(loop: Loop, book: Book, crowd: Crowd, time: int) -> None:
+    """Let orders whose time has come leave, by a CLOCK record of its own."""
+    slot = take_message(loop)
+    wish = message_of(loop, slot)
+    wish.kind, wish.owner, wish.aux = _CLOCK, -1, 0
+    free = loop.engine_free
+    loop.engine_free = 0
+    _engage(loop, book, crowd, slot, max(time, book.now))
+    loop.engine_free = free
+    loop.messages -= 1
+
+
+@njit
+def _deliver(loop: Loop, book: Book, crowd: Crowd, owner: int, seq: int, now: int) -> bool:
+    """Bring an event to whom it concerns; true if that is a participant from outside."""
+    event = ring_of(loop, seq & loop.events_mask)
+    if event.event_seq != seq:
+        loop.lost += 1
+        return False
+    if owner < loop.first_external:
+        lots = event.lots if (event.side == 0) == (np.int64(event.owner) == owner) else -event.lots
+        hear(crowd, book, owner, lots, event.price, now)
+        _send_all(loop, crowd, now)
+        return False
+    at = loop.inbox_count & loop.inbox_mask
+    loop.inbox_count += 1
+    inbox_of(loop, at).time = now
+    words, kept = ring_words(loop, seq & loop.events_mask).words, inbox_words(loop, at).words
+    for k in range(_EVENT_WORDS):
+        kept[k + 1] = words[k]
+    return True
+
+
+@njit(nogil=True, cache=True)
+def run(header: NDArray[np.void], until: int) -> int:
+    """Let everything happen up to and including `until`; return why it stopped (REACHED when it is done).
+
+    Parameters
+    ----------
+    header : LOOP[1]
+    """
+    loop = header[0]
+    book, crowd = book_of(loop, 0), crowd_of(loop, 0)
+    while True:
+        if loop.queue_count > loop.queue_room - 2 * SPARE or loop.free_count < SPARE:
+            return QUEUE_FULL
+        if book.events_room < room_needed(book):
+            return EVENTS_FULL
+        if loop.logging != 0 and (
+            loop.inputs_logged + 2 > loop.log_room or loop.events_logged + 3 * book.live + 16 > 2 * loop.log_room
+        ):
+            return LOG_FULL
+        first = entry_of(loop, 0)
+        time = first.time if loop.queue_count > 0 else until + 1
+        if book.expiry_count > 0 and expiry_of(book, 0).expire <= min(time, until):
+            _expire(loop, book, crowd, expiry_of(book, 0).expire)
+            continue
+        if time > until:
+            loop.now = until
+            return REACHED
+        rank, owner, payload = first.tie >> 56, (first.tie >> 32) & 0xFFFFFF, first.payload
+        loop.now = time
+        drop_first(loop)
+        if rank == WAKE:
+            loop.wakes += 1
+            if payload >= 0:
+                _wake_next(loop, crowd, payload, time)
+            act(crowd, book, owner, payload, time)
+            _send_all(loop, crowd, time)
+        elif rank == DELIVERY:
+            if _deliver(loop, book, crowd, owner, payload, time) and loop.stop_on_delivery != 0:
+                return DELIVERED
+        else:
+            _engage(loop, book, crowd, payload, time)
+
+
+@njit(cache=True)
+def start(header: NDArray[np.void]) -> None:
+    """Show the opening book and draw the first wake-up of every kind."""
+    loop = header[0]
+    book, crowd = book_of(loop, 0), crowd_of(loop, 0)
+    look(crowd, book, loop.now, 0, 0)
+    for kind in range(POOLS):
+        _wake_next(loop, crowd, kind, loop.now)
+
+
+@njit(cache=True)
+def enqueue(header: NDArray[np.void], records: NDArray[np.uint64], owner: int, at: int) -> int:
+    """Send records of an outside participant at time `at`; return how many the throttle refused, -1 without room.
+
+    Parameters
+    ----------
+    header : LOOP[1]
+    records : uint64[n, 10]
+        INPUT records as words.
+    """
+    loop = header[0]
+    crowd = crowd_of(loop, 0)
+    if loop.queue_count + len(records) > loop.queue_room - 2 * SPARE or loop.free_count < SPARE + len(records):
+        return -1
+    agent, refused = agent_of(crowd, owner), 0
+    for n in range(len(records)):
+        kind = np.int64(records[n, 1] & np.uint64(0xFF))
+        agent.sends += 1
+        privileged = kind == _CONTROL_KIND or kind == _FUND
+        if not privileged and not may_send(loop, agent, at):
+            refused += 1
+            continue
+        slot = take_message(loop)
+        kept = message_words(loop, slot).words
+        for k in range(_INPUT_WORDS):
+            kept[k] = records[n, k]
+        message_of(loop, slot).owner = owner
+        arrival, rank = at, CONTROL
+        if not privileged:
+            rank = ORDER
+            arrival = max(agent.last_arrival, at + travel(loop, agent.up, owner, np.int64(agent.sends), False))
+            agent.last_arrival = arrival
+        push(loop, arrival, rank, owner, np.int64(agent.sends), slot)
+    loop.throttled += refused
+    return refused
+
+
+@njit(cache=True)
+def worth_now(header: NDArray[np.void]) -> float:
+    """Return the fundamental in ticks at the loop's time."""
+    loop = header[0]
+    return worth(crowd_of(loop, 0), loop.now, 0.0)
