@@ -16,6 +16,7 @@ from mycelial.domain.memory import address
 from mycelial.domain.seeds import stream_key
 from mycelial.market.book import EVENT, INPUT, EventKind, OrderBook
 from mycelial.market.book.book import FREE
+from mycelial.market.book.state import NEVER
 from mycelial.simulation.intraday import kernel
 from mycelial.simulation.intraday.state import ARRAYS, LOOP
 
@@ -117,6 +118,8 @@ class IntradayMarket:
         for ring in ("events", "tape", "inbox"):
             header[f"{ring}_mask"] = rows[ring] - 1
         header["first_external"] = self.config.agents
+        for name in ("view_at", "stop_event", "stop_report"):
+            header[name] = NEVER
         header["jitter"], header["quantiles_count"] = JITTERS.index(latency.jitter), len(latency.quantiles)
         for name in ("service_ns", "cancel_ns", "jitter_scale", "jitter_shape", "throttle_limit", "throttle_decay_hz"):
             header[name] = getattr(latency, name)
@@ -134,6 +137,8 @@ class IntradayMarket:
         header["self_at"] = address(header)
         self._engine = kernel.compiled_engine()
         header["engine_at"] = self._engine.address
+        self._loop = kernel.compiled_loop()
+        header["run_at"] = self._loop.address
 
     def _open(self) -> None:
         """Fund the agents and place the opening orders, part by part to stay small."""
@@ -176,14 +181,23 @@ class IntradayMarket:
             why = kernel.run(self._header, time_ns)
             if why in (kernel.REACHED, kernel.DELIVERED):
                 return self.now
-            if why == kernel.LOG_FULL:
-                self._drain()
-            elif why == kernel.EVENTS_FULL:
-                needed = 8 + 3 * self.book.state.scalar("live")
-                needed += 2 * (self.instrument.iceberg_parts + 1) * self.book.state.scalar("icebergs")
-                self.book.state.make_room(2 * needed)
-            else:
-                self._grow()
+            self.make_way(why)
+
+    def make_way(self, why: int) -> None:
+        """Make room for what the loop stopped for: a code of `kernel.run`."""
+        if why == kernel.LOG_FULL:
+            self._drain()
+        elif why == kernel.EVENTS_FULL:
+            needed = 8 + 3 * self.book.state.scalar("live")
+            needed += 2 * (self.instrument.iceberg_parts + 1) * self.book.state.scalar("icebergs")
+            self.book.state.make_room(2 * needed)
+        else:
+            self._grow()
+
+    @property
+    def header(self) -> NDArray[np.void]:
+        """The loop's header, ``LOOP[1]``, for kernels that drive this market."""
+        return self._header
 
     def submit(self, records: NDArray[np.void], owner: int, at: int | None = None) -> int:
         """Send records of an outside participant; return how many its throttle refused.

@@ -69,9 +69,16 @@ SCALARS = (
     "messages",  # order messages processed
     "wakes",
     "throttled",
+    "reported",  # events sent to participants from outside
+    "view_at",  # stop before a message whose effect becomes public later than this, NEVER: go on
+    "stop_event",  # stop when the engine has written this many events
+    "stop_report",  # stop when so many events were sent to participants from outside
+    "until",  # what the compiled loop is asked, ...
+    "why",  # ... and why it returned
     "lost",  # deliveries that found no room, or whose event had left the ring
     "self_at",  # address of this header
     "engine_at",  # address of the compiled engine
+    "run_at",  # address of the compiled loop
 )
 LOOP = np.dtype(
     [(name, "<i8") for name in SCALARS]
