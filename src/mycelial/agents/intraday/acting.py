@@ -5,13 +5,29 @@ from __future__ import annotations
 from numba import njit
 
 from mycelial.agents.intraday.deciding import ASK_SLOT, BID_SLOT
+from mycelial.agents.intraday.executor import act_executor
+from mycelial.agents.intraday.learner import act_learner
+from mycelial.agents.intraday.maker import act_maker, learn_of_fill
 from mycelial.agents.intraday.noise import act_called, act_noise
-from mycelial.agents.intraday.state import NOISE, Crowd, agent_of, quote_of
+from mycelial.agents.intraday.state import (
+    ARBITRAGEUR,
+    CHARTIST,
+    EXECUTOR,
+    LEARNER,
+    MAKER,
+    NOISE,
+    QUOTE_TAG,
+    STOP_HOLDER,
+    VALUE,
+    Crowd,
+    agent_of,
+    quote_of,
+)
+from mycelial.agents.intraday.traders import act_arbitrageur, act_chartist, act_stop_holder, act_value
 from mycelial.market.book.state import Book
 
-QUOTE_TAG = 16  # tags from here on name a row of `quotes`
 # Why an agent is woken, when not by the clock of its kind (a reason >= 0).
-CALLED_BUY, CALLED_SELL, STOPPED, TOLD = -1, -2, -3, -4
+CALLED_BUY, CALLED_SELL, STOPPED = -1, -2, -3
 
 
 @njit
@@ -23,11 +39,28 @@ def act(crowd: Crowd, book: Book, i: int, why: int, now: int) -> None:
             act_called(crowd, book, i, CALLED_BUY - why, now)
         else:
             act_noise(crowd, book, i, now)
+    elif kind == VALUE:
+        act_value(crowd, book, i, now)
+    elif kind == CHARTIST:
+        act_chartist(crowd, book, i, now)
+    elif kind == MAKER:
+        act_maker(crowd, book, i, now)
+    elif kind == ARBITRAGEUR:
+        act_arbitrageur(crowd, book, i, now)
+    elif kind == STOP_HOLDER:
+        act_stop_holder(crowd, book, i, why == STOPPED, now)
+    elif kind == EXECUTOR:
+        act_executor(crowd, book, i, now)
+    elif kind == LEARNER:
+        act_learner(crowd, book, i, now)
 
 
 @njit
-def hear(crowd: Crowd, book: Book, i: int, signed_lots: int, price: int, now: int) -> None:
+def hear(crowd: Crowd, book: Book, i: int, signed_lots: int, now: int) -> None:
     """Tell agent `i` of its own fill (lots positive when it bought) and let it react."""
+    if agent_of(crowd, i).kind == MAKER:
+        learn_of_fill(crowd, i, signed_lots, now)
+        act_maker(crowd, book, i, now)
 
 
 @njit

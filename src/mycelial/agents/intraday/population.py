@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from mycelial.agents.intraday.config import KINDS, MOST_LEVELS, PopulationConfig
 from mycelial.agents.intraday.state import (
-    ARRAYS,
+    ACTIONS,
     ARBITRAGEUR,
+    ARRAYS,
     CHARTIST,
     CROWD,
     EXECUTOR,
@@ -92,12 +93,12 @@ def draw_population(
         for way in ("up", "down"):
             mine[way] = np.rint(median * np.exp(config.latency.spread * rng.normal(size=part.count)))
         if kind in (VALUE, LEARNER):
-            mine["view"] = 1e-4 * part.view_sd_bps * rng.normal(size=part.count)
+            mine["belief"] = 1e-4 * part.view_sd_bps * rng.normal(size=part.count)
         elif kind == CHARTIST:
             mine["mind"] = rng.random(part.count) < part.contrarian_share
     outside = agents[first[-1] :]
     outside["kind"], outside["listens"] = EXTERNAL, 1
-    population.arrays["policies"]["weight"] = 1.0
+    population.arrays["policies"]["weight"] = 1.0 / ACTIONS
     population.arrays["days"]["log_price"] = np.log(path)
     return population
 

@@ -36,7 +36,7 @@ AGENT = np.dtype(
         ("ask", "<i8"),
         ("start_lots", "<i8"),  # asset at birth: inventory is counted from here
         ("target", "<i8"),  # lots still to trade, signed; of a stop: lots to trade when it goes off
-        ("view", "<f8"),  # private log-deviation from the fundamental; of a stop holder: the stop in ticks
+        ("belief", "<f8"),  # private log-deviation from the fundamental; of a stop holder: the stop in ticks
         ("memory", "<f8"),  # makers: share of own fills that went wrong; learners: usual gain
         ("tokens", "<f8"),  # throttle counter
         ("tokens_at", "<i8"),  # and when it was last brought up to date
@@ -133,4 +133,5 @@ trial_of = reach(CROWD, "trials_at", TRIAL)
 day_of = reach(CROWD, "days_at", DAY)
 pool_of = reach(CROWD, "pools_at", POOL)
 outbox_of = reach(CROWD, "outbox_at", INPUT)
+QUOTE_TAG = 16  # tags of orders from here on name a row of `quotes`
 OUTBOX_ROOM = 2 * MOST_LEVELS + 8

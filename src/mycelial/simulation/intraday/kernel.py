@@ -8,11 +8,9 @@ further market orders (a self-exciting process in its branching form: trades dra
 from __future__ import annotations
 
 import math
-from functools import cache
-from typing import Any
 
 import numpy as np
-from numba import cfunc, config, njit
+from numba import config, njit
 from numpy.typing import NDArray
 
 from mycelial.agents.intraday.acting import CALLED_BUY, STOPPED, act, hear, keep_handle
@@ -20,7 +18,7 @@ from mycelial.agents.intraday.deciding import look
 from mycelial.agents.intraday.fundamental import worth
 from mycelial.agents.intraday.state import NOISE, OUTBOX_ROOM, POOLS, Crowd, agent_of, outbox_of, pool_of
 from mycelial.agents.intraday.stops import NOBODY, next_stop
-from mycelial.domain.calling import call_at, record_at
+from mycelial.domain.calling import call_at
 from mycelial.domain.draws import uniform
 from mycelial.market.book.kernel import process, room_needed
 from mycelial.market.book.records import EventKind, Kind
@@ -30,7 +28,6 @@ from mycelial.simulation.intraday.queue import drop_first, give_message, push, t
 from mycelial.simulation.intraday.state import (
     CONTROL,
     DELIVERY,
-    LOOP,
     ORDER,
     WAKE,
     Loop,
@@ -54,21 +51,6 @@ _NEW, _CANCEL, _CANCEL_ALL, _AMEND, _CONTROL_KIND, _FUND, _CLOCK = (int(kind) fo
 _TRADE, _RESTED = int(EventKind.TRADE), int(EventKind.RESTED)
 _EVENT_WORDS, _INPUT_WORDS = 13, 10
 _POOL_BITS, _ONE = np.uint64(48), np.uint64(1)
-
-_loop_at = record_at(LOOP)
-
-
-def _engine(address: int) -> None:
-    """Process the message that the loop's header names."""
-    loop = _loop_at(address)
-    process(book_of(loop, 0), message_of(loop, loop.current))
-
-
-@cache
-def compiled_engine() -> Any:
-    """Return the order book as a C function of the loop's address; keep it while its address is used."""
-    return cfunc("void(int64)", cache=True)(_engine)
-
 
 if config.DISABLE_JIT:
 
@@ -242,7 +224,7 @@ def _deliver(loop: Loop, book: Book, crowd: Crowd, owner: int, seq: int, now: in
         return False
     if owner < loop.first_external:
         lots = event.lots if (event.side == 0) == (np.int64(event.owner) == owner) else -event.lots
-        hear(crowd, book, owner, lots, event.price, now)
+        hear(crowd, book, owner, lots, now)
         send_all(loop, crowd, now)
         return False
     at = loop.inbox_count & loop.inbox_mask
@@ -303,44 +285,6 @@ def advance(loop: Loop, until: int) -> int:
                 return DELIVERED
         else:
             _engage(loop, book, crowd, payload, time)
-
-
-def _advance(address: int) -> None:
-    """Run the loop at an address as its header asks."""
-    loop = _loop_at(address)
-    loop.why = advance(loop, loop.until)
-
-
-@cache
-def compiled_loop() -> Any:
-    """Return `advance` as a C function of the loop's address, which reads `until` and writes `why`."""
-    return cfunc("void(int64)", cache=True)(_advance)
-
-
-if config.DISABLE_JIT:
-
-    def run_on(loop: Loop, until: int) -> int:
-        return advance(loop, until)
-
-else:
-
-    @njit
-    def run_on(loop: Loop, until: int) -> int:
-        """Call the compiled loop; see `advance`."""
-        loop.until = until
-        call_at(loop.run_at, loop.self_at)
-        return loop.why
-
-
-@njit(nogil=True, cache=True)
-def run(header: NDArray[np.void], until: int) -> int:
-    """Let everything happen up to and including `until`; return why it stopped (REACHED when it is done).
-
-    Parameters
-    ----------
-    header : LOOP[1]
-    """
-    return run_on(header[0], until)
 
 
 @njit(cache=True)

@@ -1,4 +1,4 @@
-"""How long things take on their way: base latency of an agent, jitter by counter, and the throttle before the engine."""
+"""How long things take on their way: base latency, jitter drawn by counter, and the throttle before the engine."""
 
 from __future__ import annotations
 

@@ -18,6 +18,8 @@ from mycelial.market.book import EVENT, INPUT, EventKind, OrderBook
 from mycelial.market.book.book import FREE
 from mycelial.market.book.state import NEVER
 from mycelial.simulation.intraday import kernel
+from mycelial.simulation.intraday.driver import compiled_loop, run
+from mycelial.simulation.intraday.engine import compiled_engine
 from mycelial.simulation.intraday.state import ARRAYS, LOOP
 
 SECOND = 10**9
@@ -135,9 +137,9 @@ class IntradayMarket:
         header["book_at"] = address(self.book.state.header)
         header["crowd_at"] = address(self.population.header)
         header["self_at"] = address(header)
-        self._engine = kernel.compiled_engine()
+        self._engine = compiled_engine()
         header["engine_at"] = self._engine.address
-        self._loop = kernel.compiled_loop()
+        self._loop = compiled_loop()
         header["run_at"] = self._loop.address
 
     def _open(self) -> None:
@@ -178,7 +180,7 @@ class IntradayMarket:
             raise DataError(f"the market is at {self.now} ns and cannot go back to {time_ns}")
         self._header["stop_on_delivery"] = stop_on_delivery
         while True:
-            why = kernel.run(self._header, time_ns)
+            why = run(self._header, time_ns)
             if why in (kernel.REACHED, kernel.DELIVERED):
                 return self.now
             self.make_way(why)

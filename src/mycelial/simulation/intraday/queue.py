@@ -1,4 +1,4 @@
-"""The queue of what is to happen: a binary heap of (time, class, owner, send index), and slots for records on their way."""
+"""What is to happen next: a heap by (time, class, owner, send index), and slots for records on their way."""
 
 from __future__ import annotations
 

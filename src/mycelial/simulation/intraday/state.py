@@ -1,4 +1,4 @@
-"""The state of a running market: one header that points to the book, the population, the event queue and the records."""
+"""The state of a running market: one header that points to book, population, event queue and records."""
 
 from __future__ import annotations
 

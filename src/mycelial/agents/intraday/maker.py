@@ -1,0 +1,81 @@
+"""Market makers: a ladder of quotes around a fair price that leans with inventory and book and widens after losses."""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+from mycelial.agents.intraday.config import MOST_LEVELS
+from mycelial.agents.intraday.deciding import (
+    affordable,
+    inventory,
+    leaning,
+    middle_of,
+    move,
+    place,
+    reachable,
+    revoke,
+    sight,
+)
+from mycelial.agents.intraday.state import QUOTE_TAG, Crowd, agent_of, quote_of
+from mycelial.market.book.pool import slot_of
+from mycelial.market.book.records import Flag
+from mycelial.market.book.state import Book, order_of, terms_of
+
+_POST_ONLY = int(Flag.POST_ONLY)
+
+
+@njit
+def act_maker(crowd: Crowd, book: Book, i: int, now: int) -> None:
+    """Bring every quote to where it should be, by amends where it is near enough to matter."""
+    agent = agent_of(crowd, i)
+    view = sight(crowd, now - agent.down)
+    full = inventory(crowd, book, i) / (crowd.maker_most_inventory * crowd.typical_lots)
+    fair = middle_of(crowd, view) + crowd.maker_lean_ticks * leaning(view)
+    fair -= crowd.maker_skew_ticks * max(-1.5, min(1.5, full))
+    half = crowd.maker_half_spread_ticks + crowd.maker_fear_ticks * agent.memory + 0.5 * abs(view.fast) * crowd.mid
+    size = crowd.maker_size * crowd.typical_lots
+    for level in range(crowd.maker_levels):
+        away = half + crowd.maker_spacing_ticks * level
+        bid, ask = math.floor(fair - away), math.ceil(fair + away)
+        if view.ask > 0:
+            bid = min(bid, view.ask - 1.0)
+        ask = max(ask, view.bid + 1.0)
+        near = crowd.maker_patience_ticks * (1.0 + level)
+        row = 2 * MOST_LEVELS * agent.seat + level
+        _keep(crowd, book, i, row, 0, reachable(book, bid), int(size) if full < 1.0 else 0, near)
+        _keep(crowd, book, i, row + MOST_LEVELS, 1, reachable(book, ask), int(size) if full > -1.0 else 0, near)
+        size *= crowd.maker_growth
+
+
+@njit
+def _keep(crowd: Crowd, book: Book, i: int, row: int, side: int, tick: int, lots: int, near: float) -> None:
+    """Have one quote at `tick` with about `lots`: place, move, refill or withdraw it, or leave it."""
+    quote = quote_of(crowd, row)
+    handle = quote.handle
+    if handle < 0:
+        return
+    slot = slot_of(book, handle) if handle > 0 else 0
+    if slot == 0:
+        lots = affordable(book, i, side, tick, lots)
+        quote.handle = -1 if lots > 0 else 0
+        if lots > 0:
+            place(crowd, i, side, tick, lots, _POST_ONLY, QUOTE_TAG + row)
+        return
+    if lots == 0:
+        revoke(crowd, i, handle)
+        quote.handle = 0
+        return
+    order = order_of(book, slot)
+    total = terms_of(book, slot).filled + lots if 2 * order.shown < lots else -1
+    if total != -1 or abs(order.tick - float(tick)) > near:
+        move(crowd, i, handle, tick, total)
+
+
+@njit
+def learn_of_fill(crowd: Crowd, i: int, signed_lots: int, now: int) -> None:
+    """Remember whether a fill went against the flow that came with it."""
+    agent = agent_of(crowd, i)
+    wrong = 1.0 if signed_lots * sight(crowd, now - agent.down).flow < 0.0 else 0.0
+    agent.memory += 0.1 * (wrong - agent.memory)

@@ -1,0 +1,51 @@
+"""The event loop as a compiled unit of its own, called by address by whoever drives a market (see `domain.calling`)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba import cfunc, config, njit
+from numpy.typing import NDArray
+
+from mycelial.domain.calling import call_at, record_at
+from mycelial.simulation.intraday.kernel import advance
+from mycelial.simulation.intraday.state import LOOP, Loop
+
+_loop_at = record_at(LOOP)
+
+
+def _advance(address: int) -> None:
+    """Run the loop at an address as its header asks."""
+    loop = _loop_at(address)
+    loop.why = advance(loop, loop.until)
+
+
+@cache
+def compiled_loop() -> Any:
+    """Return `advance` as a C function of the loop's address, which reads `until` and writes `why`."""
+    return cfunc("void(int64)", cache=True)(_advance)
+
+
+if config.DISABLE_JIT:
+    drive = advance
+else:
+
+    @njit
+    def drive(loop: Loop, until: int) -> int:
+        """Call the compiled loop; see `kernel.advance`."""
+        loop.until = until
+        call_at(loop.run_at, loop.self_at)
+        return loop.why
+
+
+@njit(nogil=True, cache=True)
+def run(header: NDArray[np.void], until: int) -> int:
+    """Let everything happen up to and including `until`; return why it stopped (REACHED when it is done).
+
+    Parameters
+    ----------
+    header : LOOP[1]
+    """
+    return int(drive(header[0], until))
