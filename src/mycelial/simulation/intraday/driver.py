@@ -1,4 +1,4 @@
-"""The event loop as a compiled unit of its own, called by address by whoever drives a market (see `domain.calling`)."""
+"""The event loop as a compiled unit, called by address by whoever drives a market (see `domain.calling`)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Markets as environments: observations, actions, rewards, one book or many."""

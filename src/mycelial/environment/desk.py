@@ -1,0 +1,233 @@
+"""`Desk`: one living market with the seats of its learning agents, and `Desks`, many of them stepped together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mycelial.domain.memory import address
+from mycelial.environment import kernel
+from mycelial.environment.config import AfterEvents, EnvConfig, Every, QuotePair, RawRecords, Templates
+from mycelial.environment.schema import Schema, cash_scale, inventory_lots, reward_scale, schema_of
+from mycelial.environment.state import (
+    AFTER_EVENTS,
+    ARRAYS,
+    BY_QUOTES,
+    BY_RECORDS,
+    BY_TEMPLATE,
+    DESK,
+    EVERY,
+    ORDER_WORDS,
+    OWN_EVENT,
+    PRIVATE_HEAD,
+    PUBLIC_HEAD,
+    TRADE_WORDS,
+)
+from mycelial.market.book.records import EVENT, INPUT, Flag, Tif
+from mycelial.simulation.intraday.market import IntradayMarket
+
+_TIFS = {"GTC": (Tif.GTC, 0), "POST": (Tif.GTC, Flag.POST_ONLY), "IOC": (Tif.IOC, 0), "FOK": (Tif.FOK, 0)}
+ENDS = ("", "ruin", "goal", "time")  # by `end` of a seat
+
+
+class Desk:
+    """One market and the buffers through which its learning agents see and act.
+
+    `reset` builds the market anew; `Desks.step` moves it on. Buffers are written in place by the kernels.
+
+    Parameters
+    ----------
+    config : EnvConfig
+    agents : int
+        Learning agents.
+    seen : float32[agents, size], optional
+        Where observations go.
+    """
+
+    market: IntradayMarket
+
+    def __init__(self, config: EnvConfig, agents: int = 1, *, seen: NDArray[np.float32] | None = None) -> None:
+        self.config, self.agents = config, agents
+        self.schema: Schema = schema_of(config)
+        self.latencies = config.latencies(agents)
+        downs = sorted({down for _, down in self.latencies})
+        acting, observed = config.acting, config.observed
+        templates = _templates(config) if isinstance(acting, Templates) else []
+        late = downs[-1] // config.step_ns if isinstance(config.pace, Every) else 0
+        ring = late + 2 if isinstance(config.pace, Every | AfterEvents) else 16
+        most = acting.most if isinstance(acting, RawRecords) else 1
+        public = PUBLIC_HEAD + 4 * observed.depth + TRADE_WORDS * observed.trades
+        private = PRIVATE_HEAD + ORDER_WORDS * observed.orders
+        rows = {
+            "seats": agents,
+            "links": len(downs),
+            "publics": len(downs) * ring * public,
+            "privates": agents * ring * private,
+            "templates": max(1, len(templates)),
+            "quotes": 4 * agents,
+            "records": most * agents,
+            "legal": agents * (len(templates) + kernel_choices()),
+        }
+        if seen is None:
+            seen = np.zeros((agents, self.schema.size), np.float32)
+        self.seen = seen
+        self.arrays = {name: np.zeros(count, ARRAYS[name]) for name, count in rows.items()}
+        self.header = np.zeros(1, DESK)
+        header = self.header
+        for name, array in self.arrays.items():
+            header[f"{name}_at"] = address(array)
+        header["seen_at"] = address(seen)
+        header["seats_count"], header["links_count"], header["ring"] = agents, len(downs), ring
+        header["public_words"], header["private_words"] = public, private
+        header["depth"], header["orders"], header["trades"] = observed.depth, observed.orders, observed.trades
+        header["observed"], header["templates_count"], header["most_records"] = self.schema.size, len(templates), most
+        for n, row in enumerate(templates):
+            self.arrays["templates"][n] = row
+        self._write_rules(header)
+        self.seats = self.arrays["seats"]
+        self.seats["link"] = [downs.index(down) for _, down in self.latencies]
+        self.seats["down"] = [down for _, down in self.latencies]
+        self.arrays["links"]["down"] = downs
+
+    def _write_rules(self, header: NDArray[np.void]) -> None:
+        config = self.config
+        acting, pace, reward = config.acting, config.pace, config.reward
+        header["acting"] = (
+            BY_TEMPLATE if isinstance(acting, Templates) else BY_QUOTES if isinstance(acting, QuotePair) else BY_RECORDS
+        )
+        header["pace"] = (
+            EVERY if isinstance(pace, Every) else AFTER_EVENTS if isinstance(pace, AfterEvents) else OWN_EVENT
+        )
+        header["pace_ns"] = config.step_ns
+        header["pace_events"] = pace.events if isinstance(pace, AfterEvents) else 0
+        header["goal_lots"] = config.goal_lots
+        header["price_ticks"], header["clip"] = config.observed.price_ticks, config.observed.clip
+        header["age_ns"] = config.observed.age_s * 1e9
+        header["typical_lots"] = config.population.typical_lots
+        header["inventory_lots"], header["cash_scale"] = inventory_lots(config), cash_scale(config)
+        header["profit_weight"], header["shortfall_weight"] = reward.profit, reward.shortfall
+        header["inventory_bps"], header["scale"] = reward.inventory_bps, reward_scale(config)
+        header["ruin_share"] = config.episode.ruin_share
+
+    def reset(self, seed: int) -> None:
+        """Build the market of an episode; `Desks.open` then brings it to the first decision."""
+        config, header = self.config, self.header
+        self.market = market = IntradayMarket(
+            config.instrument, config.population, seed, externals=self.agents, fee_tiers=config.fee_tiers
+        )
+        first = config.population.agents
+        outside = market.population.arrays["agents"][first:]
+        outside["up"], outside["down"] = zip(*self.latencies, strict=True)
+        lots = round(config.asset_orders * config.population.typical_lots)
+        worth = config.population.typical_lots * config.population.price_ticks * config.instrument.cash_per_tick_lot
+        for n in range(self.agents):
+            market.fund(first + n, round(config.cash_orders * worth), lots)
+        seats = self.seats
+        link, down = seats["link"].copy(), seats["down"].copy()
+        seats[:] = 0
+        seats["link"], seats["down"], seats["live"] = link, down, kernel.LIVE
+        seats["owner"] = first + np.arange(self.agents)
+        self.arrays["links"]["taken"] = 0
+        start = round(config.episode.warm_up_s * 1e9)
+        length = round(config.episode.seconds * 1e9)
+        if isinstance(config.pace, Every):
+            length = max(1, round(length / config.step_ns)) * config.step_ns
+        header["start"], header["end"] = start, start + length
+        header["phase"] = header["seat_at"] = header["step"] = 0
+        header["mark"] = round(config.population.price_ticks)
+        header["loop_at"] = address(market.header)
+        self._heard = 0
+
+    def heard(self, agent: int) -> NDArray[np.void]:
+        """Return what reached agents since the last call that is about an agent's own orders, ``EVENT[n]``."""
+        arrived, _ = self.market.inbox(self._heard)
+        events = arrived["event"]
+        owner = int(self.seats["owner"][agent])
+        mine = (events["owner"] == owner) | ((events["maker_owner"] == owner) & (events["maker_handle"] != 0))
+        found: NDArray[np.void] = np.ascontiguousarray(events[mine]).view(EVENT)
+        return found
+
+    def forget_heard(self) -> None:
+        """Count everything that reached agents as told."""
+        self._heard = self.market.inbox(1 << 62)[1]
+
+    def masks(self) -> NDArray[np.int8]:
+        """Return which choices are legal now: int8[agents, choices], 1 where one is."""
+        return self.arrays["legal"].view(np.int8).reshape(self.agents, -1)
+
+    def give(self, agent: int, records: NDArray[np.void]) -> None:
+        """Set the raw records that an agent sends in the next step; those beyond the most are left out."""
+        most = int(self.header["most_records"][0])
+        count = min(len(records), most)
+        self.arrays["records"][agent * most : agent * most + count] = np.asarray(records, INPUT)[:count]
+        self.seats["records"][agent] = count
+
+
+class Desks:
+    """Desks that are stepped together, on as many threads as wanted.
+
+    Parameters
+    ----------
+    desks : sequence of Desk
+    threads : int
+        Each takes a share of the desks; results do not depend on it.
+    """
+
+    def __init__(self, desks: Sequence[Desk], threads: int = 1) -> None:
+        self.desks = list(desks)
+        self.addresses = np.array([address(desk.header) for desk in self.desks], np.int64)
+        self.whys = np.zeros(len(self.desks), np.int64)
+        self.threads = max(1, min(threads, len(self.desks)))
+        self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
+
+    def open(self, which: NDArray[np.bool_] | None = None) -> None:
+        """Bring desks that were just reset to their first decision."""
+        self._run(which, opening=True)
+
+    def step(self, which: NDArray[np.bool_] | None = None) -> None:
+        """Bring desks to their next decision."""
+        self._run(which, opening=False)
+
+    def close(self) -> None:
+        """Let the threads go."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def _run(self, which: NDArray[np.bool_] | None, *, opening: bool) -> None:
+        self.whys[:] = 0 if which is None else np.where(which, 0, kernel.DONE)
+        while self._run_once(opening):
+            for b in np.flatnonzero(self.whys != kernel.DONE):
+                self.desks[b].market.make_way(int(self.whys[b]))
+
+    def _run_once(self, opening: bool) -> int:
+        count = len(self.desks)
+        if self._pool is None:
+            return int(kernel.run_desks(self.addresses, self.whys, 0, count, opening))
+        # more shares than threads, so that a thread with quiet markets goes on to another share
+        edges = np.linspace(0, count, min(count, 4 * self.threads) + 1).astype(int)
+        waiting = [
+            self._pool.submit(kernel.run_desks, self.addresses, self.whys, int(first), int(last), opening)
+            for first, last in zip(edges, edges[1:], strict=False)
+        ]
+        return sum(int(share.result()) for share in waiting)
+
+
+def kernel_choices() -> int:
+    """Return how many choices come before the templates: do nothing, cancel all."""
+    return 2
+
+
+def _templates(config: EnvConfig) -> list[tuple[int, int, int, int, int]]:
+    acting = config.acting
+    assert isinstance(acting, Templates)
+    typical = config.population.typical_lots
+    return [
+        (side, offset, max(1, round(size * typical)), int(_TIFS[tif][0]), int(_TIFS[tif][1]))
+        for side in range(2)
+        for offset in acting.offsets
+        for size in acting.sizes
+        for tif in acting.tifs
+    ]
