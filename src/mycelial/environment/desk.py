@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from mycelial.environment.state import (
     PUBLIC_HEAD,
     TRADE_WORDS,
 )
-from mycelial.market.book.records import EVENT, INPUT, Flag, Tif
+from mycelial.market.book.records import INPUT, Flag, Tif
 from mycelial.simulation.intraday.market import IntradayMarket
 
 _TIFS = {"GTC": (Tif.GTC, 0), "POST": (Tif.GTC, Flag.POST_ONLY), "IOC": (Tif.IOC, 0), "FOK": (Tif.FOK, 0)}
@@ -142,13 +143,10 @@ class Desk:
         self._heard = 0
 
     def heard(self, agent: int) -> NDArray[np.void]:
-        """Return what reached agents since the last call that is about an agent's own orders, ``EVENT[n]``."""
+        """Return what reached an agent since `forget_heard`, ``EVENT[n]``."""
         arrived, _ = self.market.inbox(self._heard)
-        events = arrived["event"]
-        owner = int(self.seats["owner"][agent])
-        mine = (events["owner"] == owner) | ((events["maker_owner"] == owner) & (events["maker_handle"] != 0))
-        found: NDArray[np.void] = np.ascontiguousarray(events[mine]).view(EVENT)
-        return found
+        mine = arrived["event"][arrived["to"] == self.seats["owner"][agent]]
+        return np.ascontiguousarray(mine)
 
     def forget_heard(self) -> None:
         """Count everything that reached agents as told."""
@@ -210,7 +208,7 @@ class Desks:
         edges = np.linspace(0, count, min(count, 4 * self.threads) + 1).astype(int)
         waiting = [
             self._pool.submit(kernel.run_desks, self.addresses, self.whys, int(first), int(last), opening)
-            for first, last in zip(edges, edges[1:], strict=False)
+            for first, last in pairwise(edges)
         ]
         return sum(int(share.result()) for share in waiting)
 

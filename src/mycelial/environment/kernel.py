@@ -142,16 +142,11 @@ def _live_on(desk: Desk) -> int:
             _picture_all(desk, public)
         elif why == DELIVERED:
             last = inbox_of(loop, (loop.inbox_count - 1) & loop.inbox_mask)
-            if _concerns_live(desk, last.event.owner) or _concerns_live(desk, last.event.maker_owner):
+            n = last.to - loop.first_external
+            if 0 <= n < desk.seats_count and seat_of(desk, n).live == LIVE:
                 return DONE
         else:
             return why
-
-
-@helper
-def _concerns_live(desk: Desk, owner: int) -> bool:
-    n = owner - loop_of(desk, 0).first_external
-    return 0 <= n < desk.seats_count and seat_of(desk, n).live == LIVE
 
 
 @helper
@@ -260,7 +255,7 @@ def _start_accounts(desk: Desk) -> None:
         seat.start_cash, seat.start_lots, seat.start_value = seat.cash, seat.lots, seat.value
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def run_desks(desks: NDArray[np.int64], whys: NDArray[np.int64], first: int, last: int, opening: bool) -> int:
     """Step desks `first` to `last` - 1 whose `whys` is not DONE; return how many are not done then.
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from numba import njit
-
-from mycelial.agents.intraday.deciding import ASK_SLOT, BID_SLOT
 from mycelial.agents.intraday.executor import act_executor
 from mycelial.agents.intraday.learner import act_learner
 from mycelial.agents.intraday.maker import act_maker, learn_of_fill
@@ -16,26 +13,25 @@ from mycelial.agents.intraday.state import (
     LEARNER,
     MAKER,
     NOISE,
-    QUOTE_TAG,
     STOP_HOLDER,
     VALUE,
     Crowd,
     agent_of,
-    quote_of,
 )
 from mycelial.agents.intraday.traders import act_arbitrageur, act_chartist, act_stop_holder, act_value
+from mycelial.domain.kernels import helper
 from mycelial.market.book.state import Book
 
 # Why an agent is woken, when not by the clock of its kind (a reason >= 0).
-CALLED_BUY, CALLED_SELL, STOPPED = -1, -2, -3
+CALLED_BUY, CALLED_SELL, STOPPED, TOLD = -1, -2, -3, -4
 
 
-@njit
+@helper
 def act(crowd: Crowd, book: Book, i: int, why: int, now: int) -> None:
     """Let agent `i` decide at `now`; what it sends is in the outbox."""
     kind = agent_of(crowd, i).kind
     if kind == NOISE:
-        if why == CALLED_BUY or why == CALLED_SELL:
+        if why in (CALLED_BUY, CALLED_SELL):
             act_called(crowd, book, i, CALLED_BUY - why, now)
         else:
             act_noise(crowd, book, i, now)
@@ -55,20 +51,9 @@ def act(crowd: Crowd, book: Book, i: int, why: int, now: int) -> None:
         act_learner(crowd, book, i, now)
 
 
-@njit
+@helper
 def hear(crowd: Crowd, book: Book, i: int, signed_lots: int, now: int) -> None:
     """Tell agent `i` of its own fill (lots positive when it bought) and let it react."""
     if agent_of(crowd, i).kind == MAKER:
         learn_of_fill(crowd, i, signed_lots, now)
         act_maker(crowd, book, i, now)
-
-
-@njit
-def keep_handle(crowd: Crowd, i: int, tag: int, handle: int) -> None:
-    """Note what became of an order sent with `tag`: the handle under which it rests, or 0."""
-    if tag == BID_SLOT:
-        agent_of(crowd, i).bid = handle
-    elif tag == ASK_SLOT:
-        agent_of(crowd, i).ask = handle
-    elif tag >= QUOTE_TAG:
-        quote_of(crowd, tag - QUOTE_TAG).handle = handle

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-from mycelial.agents.intraday.state import Crowd, Seen, agent_of, outbox_of, seen_of
+from mycelial.agents.intraday.state import QUOTE_TAG, Crowd, Seen, agent_of, outbox_of, quote_of, seen_of
 from mycelial.domain.draws import normal, uniform
+from mycelial.domain.kernels import helper
 from mycelial.market.book.ladder import exists, worse
 from mycelial.market.book.pool import slot_of
 from mycelial.market.book.records import Kind, Tif
@@ -20,7 +20,7 @@ BID_SLOT, ASK_SLOT = 1, 2  # tags of the two orders most agents may have resting
 _OWNER_BITS = np.uint64(32)
 
 
-@njit
+@helper
 def counter(crowd: Crowd, i: int) -> np.uint64:
     """Use up one random number of an agent."""
     agent = agent_of(crowd, i)
@@ -28,19 +28,19 @@ def counter(crowd: Crowd, i: int) -> np.uint64:
     return (np.uint64(i) << _OWNER_BITS) | np.uint64(agent.draws)
 
 
-@njit
+@helper
 def chance(crowd: Crowd, i: int) -> float:
     """Return a uniform draw of agent `i`."""
     return uniform(crowd.key, counter(crowd, i))
 
 
-@njit
+@helper
 def bell(crowd: Crowd, i: int) -> float:
     """Return a standard normal draw of agent `i`."""
     return normal(crowd.key, counter(crowd, i))
 
 
-@njit
+@helper
 def sight(crowd: Crowd, now: int) -> Seen:
     """Return the newest view that was public at `now`; the oldest one kept if all are newer."""
     at = crowd.seen_count - 1
@@ -59,20 +59,20 @@ def sight(crowd: Crowd, now: int) -> Seen:
     return seen_of(crowd, at & crowd.seen_mask)
 
 
-@njit
+@helper
 def leaning(view: Seen) -> float:
     """Return the imbalance of the best levels: 1 when only bids are there, -1 when only asks."""
     whole = view.near_bid + view.near_ask
     return (view.near_bid - view.near_ask) / whole if whole > 0 else 0.0
 
 
-@njit
+@helper
 def middle_of(crowd: Crowd, view: Seen) -> float:
     """Return the mid of a view in ticks; with an empty side the last mid known."""
     return 0.5 * (view.bid + view.ask) if view.bid > 0 and view.ask > 0 else crowd.mid
 
 
-@njit
+@helper
 def look(crowd: Crowd, book: Book, done: int, signed_lots: int, price: int) -> None:
     """Write what has become public at `done`, after trades of `signed_lots` in all, the last at `price` (0: none)."""
     bid, ask = book.best_bid, book.best_ask
@@ -122,7 +122,7 @@ def look(crowd: Crowd, book: Book, done: int, signed_lots: int, price: int) -> N
     view.slow = crowd.mid / crowd.slow_mid - 1.0
 
 
-@njit
+@helper
 def order_lots(crowd: Crowd, i: int) -> int:
     """Draw an order size: log-normal, some of them rounded to one leading digit."""
     lots = crowd.typical_lots * math.exp(crowd.size_sigma * bell(crowd, i))
@@ -132,7 +132,7 @@ def order_lots(crowd: Crowd, i: int) -> int:
     return max(1, int(lots))
 
 
-@njit
+@helper
 def affordable(book: Book, i: int, side: int, tick: int, lots: int) -> int:
     """Cut an order to what the agent's free funds can hold, fees included; 0 below the smallest order."""
     account = account_of(book, i)
@@ -146,14 +146,14 @@ def affordable(book: Book, i: int, side: int, tick: int, lots: int) -> int:
     return lots if lots >= book.min_lots and tick * lots * book.cash_per_tick_lot >= book.min_notional else 0
 
 
-@njit
+@helper
 def inventory(crowd: Crowd, book: Book, i: int) -> int:
     """Return the lots an agent owns beyond those it was born with."""
     account = account_of(book, i)
     return account.asset_free + account.asset_held - agent_of(crowd, i).start_lots
 
 
-@njit
+@helper
 def _send(crowd: Crowd, i: int, kind: int, side: int, price: int, lots: int) -> None:
     wish = outbox_of(crowd, crowd.sent)
     crowd.sent += 1
@@ -164,7 +164,7 @@ def _send(crowd: Crowd, i: int, kind: int, side: int, price: int, lots: int) -> 
     wish.display, wish.expire, wish.aux = 0, 0, 0
 
 
-@njit
+@helper
 def place(crowd: Crowd, i: int, side: int, price: int, lots: int, flags: int, tag: int) -> None:
     """Send a limit order that rests; its handle will be kept where `tag` says (see `keep_handle`)."""
     _send(crowd, i, _NEW, side, price, lots)
@@ -172,7 +172,7 @@ def place(crowd: Crowd, i: int, side: int, price: int, lots: int, flags: int, ta
     wish.flags, wish.aux = flags, tag
 
 
-@njit
+@helper
 def set_slot(crowd: Crowd, i: int, side: int, handle: int) -> None:
     """Note the handle of the agent's own order on a side: 0 none, -1 on its way."""
     if side == 0:
@@ -181,7 +181,7 @@ def set_slot(crowd: Crowd, i: int, side: int, handle: int) -> None:
         agent_of(crowd, i).ask = handle
 
 
-@njit
+@helper
 def standing(crowd: Crowd, book: Book, i: int, side: int) -> int:
     """Return the handle of the agent's resting order on a side, -1 while it is on its way, 0 if there is none."""
     agent = agent_of(crowd, i)
@@ -192,28 +192,28 @@ def standing(crowd: Crowd, book: Book, i: int, side: int) -> int:
     return handle
 
 
-@njit
+@helper
 def quote(crowd: Crowd, i: int, side: int, price: int, lots: int, flags: int) -> None:
     """Send the one order the agent may have resting on a side."""
     set_slot(crowd, i, side, -1)
     place(crowd, i, side, price, lots, flags, BID_SLOT + side)
 
 
-@njit
+@helper
 def take(crowd: Crowd, i: int, side: int, price: int, lots: int) -> None:
     """Send an order that trades at once, up to `price`, and never rests."""
     _send(crowd, i, _NEW, side, price, lots)
     outbox_of(crowd, crowd.sent - 1).tif = _IOC
 
 
-@njit
+@helper
 def revoke(crowd: Crowd, i: int, handle: int) -> None:
     """Send a cancel."""
     _send(crowd, i, _CANCEL, 0, 0, 0)
     outbox_of(crowd, crowd.sent - 1).handle = handle
 
 
-@njit
+@helper
 def move(crowd: Crowd, i: int, handle: int, price: int, total_lots: int) -> None:
     """Send an amend to a new price and, unless -1, a new total size."""
     _send(crowd, i, _AMEND, 0, price, total_lots)
@@ -221,7 +221,18 @@ def move(crowd: Crowd, i: int, handle: int, price: int, total_lots: int) -> None
     wish.handle, wish.display = handle, -1
 
 
-@njit
+@helper
 def reachable(book: Book, tick: float) -> int:
     """Return a price within the ladder."""
     return int(min(max(tick, 1.0), book.ladder - 1.0))
+
+
+@helper
+def keep_handle(crowd: Crowd, i: int, tag: int, handle: int) -> None:
+    """Note what became of an order sent with `tag`: the handle under which it rests, or 0."""
+    if tag == BID_SLOT:
+        agent_of(crowd, i).bid = handle
+    elif tag == ASK_SLOT:
+        agent_of(crowd, i).ask = handle
+    elif tag >= QUOTE_TAG:
+        quote_of(crowd, tag - QUOTE_TAG).handle = handle

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from mycelial.agents.intraday.deciding import (
     affordable,
     chance,
@@ -23,10 +21,11 @@ from mycelial.agents.intraday.deciding import (
 from mycelial.agents.intraday.fundamental import worth
 from mycelial.agents.intraday.state import Crowd, agent_of
 from mycelial.agents.intraday.traders import rest_at
+from mycelial.domain.kernels import helper
 from mycelial.market.book.state import Book, account_of
 
 
-@njit
+@helper
 def act_executor(crowd: Crowd, book: Book, i: int, now: int) -> None:
     """Send the next child of a parent order, or look for a parent."""
     agent = agent_of(crowd, i)
@@ -56,7 +55,7 @@ def act_executor(crowd: Crowd, book: Book, i: int, now: int) -> None:
         take(crowd, i, side, reachable(book, float(touch)), lots)
 
 
-@njit
+@helper
 def _find_parent(crowd: Crowd, book: Book, i: int, now: int) -> None:
     agent = agent_of(crowd, i)
     if chance(crowd, i) >= crowd.executor_start_share:

@@ -10,15 +10,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from mycelial.agents.intraday.state import Crowd, day_of
 from mycelial.domain.draws import normal
+from mycelial.domain.kernels import helper
 
 _THREE = np.uint64(3)
 
 
-@njit
+@helper
 def advance(crowd: Crowd, now: int) -> None:
     """Bring the intraday noise up to the grid step of `now`."""
     last = now // crowd.step_ns
@@ -38,7 +38,7 @@ def advance(crowd: Crowd, now: int) -> None:
         crowd.straying = crowd.straying * stay + stray * normal(crowd.world_key, draw + np.uint64(2))
 
 
-@njit
+@helper
 def log_worth(crowd: Crowd, now: int) -> float:
     """Return the logarithm of the fundamental in ticks at `now`; `advance` has been called."""
     day = now * 1e-9 / crowd.day_s
@@ -49,14 +49,14 @@ def log_worth(crowd: Crowd, now: int) -> float:
     return path + crowd.relaxing + crowd.wandering
 
 
-@njit
+@helper
 def reference(crowd: Crowd, now: int) -> float:
     """Return the price on another venue, in ticks."""
     advance(crowd, now)
     return math.exp(log_worth(crowd, now) + crowd.straying)
 
 
-@njit
+@helper
 def worth(crowd: Crowd, now: int, deviation: float) -> float:
     """Return what somebody with a log-deviation thinks the asset is worth, in ticks."""
     advance(crowd, now)

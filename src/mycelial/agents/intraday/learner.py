@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from mycelial.agents.intraday.deciding import (
     chance,
     inventory,
@@ -27,6 +25,7 @@ from mycelial.agents.intraday.fundamental import worth
 from mycelial.agents.intraday.noise import take_at_market
 from mycelial.agents.intraday.state import ACTIONS, STATES, Crowd, agent_of, policy_of, trial_of
 from mycelial.agents.intraday.traders import rest_at
+from mycelial.domain.kernels import helper
 from mycelial.market.book.state import Book
 
 _BPS = 1e-4
@@ -35,7 +34,7 @@ _MOST_REWARD = 4.0
 _LEAST = 1e-30
 
 
-@njit
+@helper
 def act_learner(crowd: Crowd, book: Book, i: int, now: int) -> None:
     """Judge the last action once its time has come, then act on what is seen."""
     agent = agent_of(crowd, i)
@@ -57,7 +56,7 @@ def act_learner(crowd: Crowd, book: Book, i: int, now: int) -> None:
     _carry_out(crowd, book, i, action, now)
 
 
-@njit
+@helper
 def _carry_out(crowd: Crowd, book: Book, i: int, action: int, now: int) -> None:
     owned, view = inventory(crowd, book, i), sight(crowd, now - agent_of(crowd, i).down)
     bound = int(20.0 * crowd.typical_lots)
@@ -78,20 +77,20 @@ def _carry_out(crowd: Crowd, book: Book, i: int, action: int, now: int) -> None:
         take_at_market(crowd, book, i, 0 if owned < 0 else 1, min(abs(owned), order_lots(crowd, i)), now)
 
 
-@njit
+@helper
 def _third(value: float, edge: float) -> int:
     if value < -edge:
         return 0
     return 2 if value > edge else 1
 
 
-@njit
+@helper
 def _state(crowd: Crowd, i: int, flow: float, lean: float, middle: float, now: int) -> int:
     cheap = math.log(worth(crowd, now, agent_of(crowd, i).belief) / middle)
     return 9 * _third(lean, 0.3) + 3 * _third(flow, 0.2) + _third(cheap, 5.0 * _BPS)
 
 
-@njit
+@helper
 def _choose(crowd: Crowd, i: int, state: int) -> int:
     """Return the most probable action, ties at random; now and then any."""
     if chance(crowd, i) < crowd.learner_explore:
@@ -106,16 +105,16 @@ def _choose(crowd: Crowd, i: int, state: int) -> int:
     return best
 
 
-@njit
+@helper
 def _judge(crowd: Crowd, i: int, middle: float) -> None:
     """Reward the last action by the move since then, in its direction."""
     agent = agent_of(crowd, i)
     trial = trial_of(crowd, agent.seat)
     action = trial.action
     sign = 0.0
-    if action == _BUY or action == _QUEUE_BUY:
+    if action in (_BUY, _QUEUE_BUY):
         sign = 1.0
-    elif action == _SELL or action == _QUEUE_SELL:
+    elif action in (_SELL, _QUEUE_SELL):
         sign = -1.0
     trial.at = 0
     if sign == 0.0:

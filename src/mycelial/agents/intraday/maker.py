@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from mycelial.agents.intraday.config import MOST_LEVELS
 from mycelial.agents.intraday.deciding import (
     affordable,
@@ -19,6 +17,7 @@ from mycelial.agents.intraday.deciding import (
     sight,
 )
 from mycelial.agents.intraday.state import QUOTE_TAG, Crowd, agent_of, quote_of
+from mycelial.domain.kernels import helper
 from mycelial.market.book.pool import slot_of
 from mycelial.market.book.records import Flag
 from mycelial.market.book.state import Book, order_of, terms_of
@@ -26,7 +25,7 @@ from mycelial.market.book.state import Book, order_of, terms_of
 _POST_ONLY = int(Flag.POST_ONLY)
 
 
-@njit
+@helper
 def act_maker(crowd: Crowd, book: Book, i: int, now: int) -> None:
     """Bring every quote to where it should be, by amends where it is near enough to matter."""
     agent = agent_of(crowd, i)
@@ -49,7 +48,7 @@ def act_maker(crowd: Crowd, book: Book, i: int, now: int) -> None:
         size *= crowd.maker_growth
 
 
-@njit
+@helper
 def _keep(crowd: Crowd, book: Book, i: int, row: int, side: int, tick: int, lots: int, near: float) -> None:
     """Have one quote at `tick` with about `lots`: place, move, refill or withdraw it, or leave it."""
     quote = quote_of(crowd, row)
@@ -73,7 +72,7 @@ def _keep(crowd: Crowd, book: Book, i: int, row: int, side: int, tick: int, lots
         move(crowd, i, handle, tick, total)
 
 
-@njit
+@helper
 def learn_of_fill(crowd: Crowd, i: int, signed_lots: int, now: int) -> None:
     """Remember whether a fill went against the flow that came with it."""
     agent = agent_of(crowd, i)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from mycelial.agents.intraday.deciding import (
     affordable,
     chance,
@@ -25,10 +23,11 @@ from mycelial.agents.intraday.deciding import (
     take,
 )
 from mycelial.agents.intraday.state import Crowd, agent_of
+from mycelial.domain.kernels import helper
 from mycelial.market.book.state import Book
 
 
-@njit
+@helper
 def act_noise(crowd: Crowd, book: Book, i: int, now: int) -> None:
     """Cancel, take or place, as chance has it."""
     agent = agent_of(crowd, i)
@@ -55,7 +54,7 @@ def act_noise(crowd: Crowd, book: Book, i: int, now: int) -> None:
         place_behind(crowd, book, i, side, order_lots(crowd, i), now)
 
 
-@njit
+@helper
 def act_called(crowd: Crowd, book: Book, i: int, side: int, now: int) -> None:
     """Answer a trade: take the same side, most of the time."""
     if chance(crowd, i) >= crowd.noise_herding:
@@ -63,7 +62,7 @@ def act_called(crowd: Crowd, book: Book, i: int, side: int, now: int) -> None:
     take_at_market(crowd, book, i, side, order_lots(crowd, i), now)
 
 
-@njit
+@helper
 def take_at_market(crowd: Crowd, book: Book, i: int, side: int, lots: int, now: int) -> None:
     """Trade at once, within the protection of the market."""
     view = sight(crowd, now - agent_of(crowd, i).down)
@@ -77,7 +76,7 @@ def take_at_market(crowd: Crowd, book: Book, i: int, side: int, lots: int, now: 
         take(crowd, i, side, limit, lots)
 
 
-@njit
+@helper
 def place_behind(crowd: Crowd, book: Book, i: int, side: int, lots: int, now: int) -> None:
     """Rest an order inside the spread, at the best price, or a power-law distance behind it."""
     agent = agent_of(crowd, i)

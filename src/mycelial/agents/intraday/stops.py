@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from mycelial.agents.intraday.state import Crowd, agent_of, falling_of, rising_of
+from mycelial.domain.kernels import helper
 
 NOBODY = -1
 
 
-@njit
+@helper
 def arm(crowd: Crowd, owner: int, tick: int, side: int) -> None:
     """Enter a stop: a sale when the price falls to `tick`, a purchase when it rises to it."""
     agent_of(crowd, owner).armed = 1
@@ -32,7 +31,7 @@ def arm(crowd: Crowd, owner: int, tick: int, side: int) -> None:
     hole.tick, hole.owner = tick, owner
 
 
-@njit
+@helper
 def next_stop(crowd: Crowd, price: int) -> int:
     """Take out and return the owner of a stop that a trade at `price` sets off, NOBODY if there is none."""
     if crowd.falling_count > 0 and falling_of(crowd, 0).tick >= price:

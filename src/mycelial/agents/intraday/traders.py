@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from mycelial.agents.intraday.deciding import (
     affordable,
     bell,
@@ -25,13 +23,14 @@ from mycelial.agents.intraday.fundamental import reference, worth
 from mycelial.agents.intraday.noise import take_at_market
 from mycelial.agents.intraday.state import Crowd, agent_of
 from mycelial.agents.intraday.stops import arm
+from mycelial.domain.kernels import helper
 from mycelial.market.book.pool import slot_of
 from mycelial.market.book.state import Book, order_of
 
 _BPS = 1e-4
 
 
-@njit
+@helper
 def act_value(crowd: Crowd, book: Book, i: int, now: int) -> None:
     """Take what is mispriced against the private view, else quote around it."""
     agent = agent_of(crowd, i)
@@ -49,7 +48,7 @@ def act_value(crowd: Crowd, book: Book, i: int, now: int) -> None:
         rest_at(crowd, book, i, side, opinion * (1.0 - margin if side == 0 else 1.0 + margin), now)
 
 
-@njit
+@helper
 def take_up_to(crowd: Crowd, book: Book, i: int, side: int, price: float) -> None:
     """Trade an order of usual size at once, no worse than `price`."""
     limit = reachable(book, math.floor(price) if side == 0 else math.ceil(price))
@@ -58,7 +57,7 @@ def take_up_to(crowd: Crowd, book: Book, i: int, side: int, price: float) -> Non
         take(crowd, i, side, limit, lots)
 
 
-@njit
+@helper
 def rest_at(crowd: Crowd, book: Book, i: int, side: int, price: float, now: int) -> None:
     """Have an order resting at `price`, but short of the other side: the one there is moves."""
     view = sight(crowd, now - agent_of(crowd, i).down)
@@ -77,7 +76,7 @@ def rest_at(crowd: Crowd, book: Book, i: int, side: int, price: float, now: int)
             quote(crowd, i, side, limit, lots, 0)
 
 
-@njit
+@helper
 def act_chartist(crowd: Crowd, book: Book, i: int, now: int) -> None:
     """Hold what trend, flow and book suggest; trade the difference."""
     agent = agent_of(crowd, i)
@@ -97,7 +96,7 @@ def act_chartist(crowd: Crowd, book: Book, i: int, now: int) -> None:
     take_at_market(crowd, book, i, side, lots, now)
 
 
-@njit
+@helper
 def act_arbitrageur(crowd: Crowd, book: Book, i: int, now: int) -> None:
     """Take what another venue would take back at a profit; what is owned already counts against more of it."""
     agent = agent_of(crowd, i)
@@ -120,7 +119,7 @@ def act_arbitrageur(crowd: Crowd, book: Book, i: int, now: int) -> None:
         take(crowd, i, side, tick, lots)
 
 
-@njit
+@helper
 def act_stop_holder(crowd: Crowd, book: Book, i: int, stopped: bool, now: int) -> None:
     """Set a stop; when it goes off, get out at any price; come back later."""
     agent = agent_of(crowd, i)

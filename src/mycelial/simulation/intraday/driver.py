@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
-from numba import cfunc, config, njit
+from numba import njit
 from numpy.typing import NDArray
 
-from mycelial.domain.calling import call_at, record_at
+from mycelial.domain.calling import Unit, call_at, record_at
+from mycelial.domain.kernels import helper
 from mycelial.simulation.intraday.kernel import advance
 from mycelial.simulation.intraday.state import LOOP, Loop
 
@@ -19,25 +19,21 @@ _loop_at = record_at(LOOP)
 def _advance(address: int) -> None:
     """Run the loop at an address as its header asks."""
     loop = _loop_at(address)
-    loop.why = advance(loop, loop.until)
+    loop.stopped = advance(loop, loop.until)
 
 
 @cache
-def compiled_loop() -> Any:
-    """Return `advance` as a C function of the loop's address, which reads `until` and writes `why`."""
-    return cfunc("void(int64)", cache=True)(_advance)
+def compiled_loop() -> Unit:
+    """Return `advance` as a C function of the loop's address, which reads `until` and writes `stopped`."""
+    return Unit(_advance)
 
 
-if config.DISABLE_JIT:
-    drive = advance
-else:
-
-    @njit
-    def drive(loop: Loop, until: int) -> int:
-        """Call the compiled loop; see `kernel.advance`."""
-        loop.until = until
-        call_at(loop.run_at, loop.self_at)
-        return loop.why
+@helper
+def drive(loop: Loop, until: int) -> int:
+    """Call the compiled loop; see `kernel.advance`."""
+    loop.until = until
+    call_at(loop.run_at, loop.self_at)
+    return int(loop.stopped)
 
 
 @njit(nogil=True, cache=True)
@@ -48,4 +44,4 @@ def run(header: NDArray[np.void], until: int) -> int:
     ----------
     header : LOOP[1]
     """
-    return int(drive(header[0], until))
+    return drive(header[0], until)

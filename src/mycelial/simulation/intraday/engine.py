@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
-from numba import cfunc
-
-from mycelial.domain.calling import record_at
+from mycelial.domain.calling import Unit, record_at
 from mycelial.market.book.kernel import process
 from mycelial.simulation.intraday.state import LOOP, book_of, message_of
 
@@ -21,6 +18,6 @@ def _engine(address: int) -> None:
 
 
 @cache
-def compiled_engine() -> Any:
+def compiled_engine() -> Unit:
     """Return the order book as a C function of the loop's address; keep it while its address is used."""
-    return cfunc("void(int64)", cache=True)(_engine)
+    return Unit(_engine)

@@ -10,17 +10,18 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import config, njit
+from numba import njit
 from numpy.typing import NDArray
 
-from mycelial.agents.intraday.acting import CALLED_BUY, STOPPED, act, hear, keep_handle
-from mycelial.agents.intraday.deciding import look
+from mycelial.agents.intraday.acting import CALLED_BUY, STOPPED, TOLD
+from mycelial.agents.intraday.deciding import keep_handle, look
 from mycelial.agents.intraday.fundamental import worth
 from mycelial.agents.intraday.state import NOISE, OUTBOX_ROOM, POOLS, Crowd, agent_of, outbox_of, pool_of
 from mycelial.agents.intraday.stops import NOBODY, next_stop
 from mycelial.domain.calling import call_at
 from mycelial.domain.draws import uniform
-from mycelial.market.book.kernel import process, room_needed
+from mycelial.domain.kernels import helper
+from mycelial.market.book.kernel import room_needed
 from mycelial.market.book.records import EventKind, Kind
 from mycelial.market.book.state import Book, Wish, event_of, event_words, expiry_of
 from mycelial.simulation.intraday.latency import may_send, travel
@@ -52,19 +53,21 @@ _TRADE, _RESTED = int(EventKind.TRADE), int(EventKind.RESTED)
 _EVENT_WORDS, _INPUT_WORDS = 13, 10
 _POOL_BITS, _ONE = np.uint64(48), np.uint64(1)
 
-if config.DISABLE_JIT:
 
-    def _match(loop: Loop) -> None:
-        process(book_of(loop, 0), message_of(loop, loop["current"]))
-
-else:
-
-    @njit
-    def _match(loop: Loop) -> None:
-        call_at(loop.engine_at, loop.self_at)
+@helper
+def _match(loop: Loop) -> None:
+    """Let the engine work on the current message."""
+    call_at(loop.engine_at, loop.self_at)
 
 
-@njit
+@helper
+def _take_turn(loop: Loop, owner: int, why: int, lots: int) -> None:
+    """Let an agent decide."""
+    loop.actor, loop.why, loop.told_lots = owner, why, lots
+    call_at(loop.turn_at, loop.self_at)
+
+
+@helper
 def _wake_next(loop: Loop, crowd: Crowd, kind: int, now: int) -> None:
     """Draw when the next agent of a kind wakes, and which."""
     pool = pool_of(crowd, kind)
@@ -77,7 +80,7 @@ def _wake_next(loop: Loop, crowd: Crowd, kind: int, now: int) -> None:
     push(loop, now + 1 + int(wait), WAKE, owner, pool.draws, kind)
 
 
-@njit
+@helper
 def send_all(loop: Loop, crowd: Crowd, now: int) -> None:
     """Put what the outbox holds on its way to the engine."""
     for n in range(crowd.sent):
@@ -104,7 +107,7 @@ def send_all(loop: Loop, crowd: Crowd, now: int) -> None:
     crowd.sent = 0
 
 
-@njit
+@helper
 def _report(loop: Loop, crowd: Crowd, owner: int, seq: int, done: int) -> None:
     """Send word of event `seq` to a participant."""
     if loop.queue_count >= loop.queue_room - SPARE:
@@ -118,10 +121,10 @@ def _report(loop: Loop, crowd: Crowd, owner: int, seq: int, done: int) -> None:
     push(loop, arrival, DELIVERY, owner, seq, seq)
 
 
-@njit
+@helper
 def _spread_news(loop: Loop, book: Book, crowd: Crowd, wish: Wish, done: int) -> None:
     """Record the events of the message just processed, tell those concerned, and show the market as it is now."""
-    signed, price, handle, taker = 0, 0, 0, -1
+    signed, price, handle = 0, 0, 0
     for n in range(book.written):
         event = event_of(book, n)
         kind, owner, seq = np.int64(event.kind), np.int64(event.owner), event.event_seq
@@ -136,7 +139,7 @@ def _spread_news(loop: Loop, book: Book, crowd: Crowd, wish: Wish, done: int) ->
         if kind == _TRADE:
             maker = np.int64(event.maker_owner)
             signed += event.lots if event.side == 0 else -event.lots
-            price, taker = event.price, owner
+            price = event.price
             trade = tape_of(loop, loop.tape_count & loop.tape_mask)
             loop.tape_count += 1
             trade.time, trade.price, trade.lots = done, price, event.lots
@@ -166,7 +169,7 @@ def _spread_news(loop: Loop, book: Book, crowd: Crowd, wish: Wish, done: int) ->
         owner = next_stop(crowd, price)
 
 
-@njit
+@helper
 def _call_others(loop: Loop, crowd: Crowd, side: int, done: int) -> None:
     """Let a trade call forth another market order, soon or late."""
     pool = pool_of(crowd, NOISE)
@@ -181,7 +184,7 @@ def _call_others(loop: Loop, crowd: Crowd, side: int, done: int) -> None:
     push(loop, done + 1 + int(wait), WAKE, owner, loop.tape_count, CALLED_BUY - side)
 
 
-@njit
+@helper
 def _engage(loop: Loop, book: Book, crowd: Crowd, slot: int, arrival: int) -> None:
     """Let the engine work on a message as soon as it is free."""
     wish = message_of(loop, slot)
@@ -202,7 +205,7 @@ def _engage(loop: Loop, book: Book, crowd: Crowd, slot: int, arrival: int) -> No
     give_message(loop, slot)
 
 
-@njit
+@helper
 def _expire(loop: Loop, book: Book, crowd: Crowd, time: int) -> None:
     """Let orders whose time has come leave, by a CLOCK record of its own."""
     slot = take_message(loop)
@@ -215,8 +218,8 @@ def _expire(loop: Loop, book: Book, crowd: Crowd, time: int) -> None:
     loop.messages -= 1
 
 
-@njit
-def _deliver(loop: Loop, book: Book, crowd: Crowd, owner: int, seq: int, now: int) -> bool:
+@helper
+def _deliver(loop: Loop, crowd: Crowd, owner: int, seq: int, now: int) -> bool:
     """Bring an event to whom it concerns; true if that is a participant from outside."""
     event = ring_of(loop, seq & loop.events_mask)
     if event.event_seq != seq:
@@ -224,19 +227,19 @@ def _deliver(loop: Loop, book: Book, crowd: Crowd, owner: int, seq: int, now: in
         return False
     if owner < loop.first_external:
         lots = event.lots if (event.side == 0) == (np.int64(event.owner) == owner) else -event.lots
-        hear(crowd, book, owner, lots, now)
+        _take_turn(loop, owner, TOLD, lots)
         send_all(loop, crowd, now)
         return False
     at = loop.inbox_count & loop.inbox_mask
     loop.inbox_count += 1
-    inbox_of(loop, at).time = now
+    inbox_of(loop, at).time, inbox_of(loop, at).to = now, owner
     words, kept = ring_words(loop, seq & loop.events_mask).words, inbox_words(loop, at).words
     for k in range(_EVENT_WORDS):
         kept[k + 1] = words[k]
     return True
 
 
-@njit
+@helper
 def _is_later(loop: Loop, slot: int, arrival: int) -> bool:
     """Tell whether what a message does becomes public only after `view_at`."""
     wish = message_of(loop, slot)
@@ -244,7 +247,7 @@ def _is_later(loop: Loop, slot: int, arrival: int) -> bool:
     return max(arrival, loop.engine_free) + (loop.cancel_ns if cancels else loop.service_ns) > loop.view_at
 
 
-@njit
+@helper
 def advance(loop: Loop, until: int) -> int:
     """Let everything happen up to and including `until`; return why it stopped (REACHED when it is done)."""
     book, crowd = book_of(loop, 0), crowd_of(loop, 0)
@@ -278,13 +281,37 @@ def advance(loop: Loop, until: int) -> int:
             loop.wakes += 1
             if payload >= 0:
                 _wake_next(loop, crowd, payload, time)
-            act(crowd, book, owner, payload, time)
+            _take_turn(loop, owner, payload, 0)
             send_all(loop, crowd, time)
         elif rank == DELIVERY:
-            if _deliver(loop, book, crowd, owner, payload, time) and loop.stop_on_delivery != 0:
+            if _deliver(loop, crowd, owner, payload, time) and loop.stop_on_delivery != 0:
                 return DELIVERED
         else:
             _engage(loop, book, crowd, payload, time)
+
+
+@njit(cache=True)
+def feed(header: NDArray[np.void], records: NDArray[np.uint64]) -> int:
+    """Let the engine work on records at once and unseen, before the market opens; return the events it wrote.
+
+    Parameters
+    ----------
+    header : LOOP[1]
+    records : uint64[n, 10]
+        INPUT records as words.
+    """
+    loop = header[0]
+    slot = take_message(loop)
+    loop.current = slot
+    for n in range(len(records)):
+        kept = message_words(loop, slot).words
+        for k in range(_INPUT_WORDS):
+            kept[k] = records[n, k]
+        _match(loop)
+    give_message(loop, slot)
+    written = book_of(loop, 0).written
+    book_of(loop, 0).written = 0
+    return written
 
 
 @njit(cache=True)
@@ -315,7 +342,7 @@ def enqueue(header: NDArray[np.void], records: NDArray[np.uint64], owner: int, a
     for n in range(len(records)):
         kind = np.int64(records[n, 1] & np.uint64(0xFF))
         agent.sends += 1
-        privileged = kind == _CONTROL_KIND or kind == _FUND
+        privileged = kind in (_CONTROL_KIND, _FUND)
         if not privileged and not may_send(loop, agent, at):
             refused += 1
             continue

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from mycelial.agents.intraday.config import JITTERS
 from mycelial.agents.intraday.state import Agent
 from mycelial.domain.draws import normal, uniform
+from mycelial.domain.kernels import helper
 from mycelial.simulation.intraday.state import Loop, quantile_of
 
 _NONE, _UNIFORM, _LOGNORMAL, _GAMMA, _EMPIRICAL = range(len(JITTERS))
 _OWNER_BITS, _DOWN = np.uint64(33), np.uint64(1)
 
 
-@njit
+@helper
 def travel(loop: Loop, base: int, owner: int, index: int, down: bool) -> int:
     """Return ns from agent to engine, or back: the base and jitter drawn for this owner's message `index`."""
     if base <= 0 or loop.jitter == _NONE:
@@ -39,7 +39,7 @@ def travel(loop: Loop, base: int, owner: int, index: int, down: bool) -> int:
     return base + int(base * loop.jitter_scale * factor)
 
 
-@njit
+@helper
 def _gamma(key: np.uint64, shape: float) -> float:
     """Return a gamma draw of unit scale (Marsaglia and Tsang, ACM TOMS 26(3), 2000)."""
     boost, draw = 1.0, np.uint64(0)
@@ -57,7 +57,7 @@ def _gamma(key: np.uint64, shape: float) -> float:
             return boost * d * v
 
 
-@njit
+@helper
 def may_send(loop: Loop, agent: Agent, now: int) -> bool:
     """Count a message against its sender's decaying counter; false when the counter is full."""
     if loop.throttle_limit <= 0.0:

@@ -20,7 +20,9 @@ from mycelial.market.book.state import NEVER
 from mycelial.simulation.intraday import kernel
 from mycelial.simulation.intraday.driver import compiled_loop, run
 from mycelial.simulation.intraday.engine import compiled_engine
+from mycelial.simulation.intraday.snapshot import Parts, pack, unpack
 from mycelial.simulation.intraday.state import ARRAYS, LOOP
+from mycelial.simulation.intraday.turns import compiled_turn
 
 SECOND = 10**9
 _CHUNK = 4_096  # opening records applied at a time
@@ -137,10 +139,8 @@ class IntradayMarket:
         header["book_at"] = address(self.book.state.header)
         header["crowd_at"] = address(self.population.header)
         header["self_at"] = address(header)
-        self._engine = compiled_engine()
-        header["engine_at"] = self._engine.address
-        self._loop = compiled_loop()
-        header["run_at"] = self._loop.address
+        self._units = compiled_engine(), compiled_turn(), compiled_loop()
+        header["engine_at"], header["turn_at"], header["run_at"] = (unit.address for unit in self._units)
 
     def _open(self) -> None:
         """Fund the agents and place the opening orders, part by part to stay small."""
@@ -149,9 +149,12 @@ class IntradayMarket:
         money = funding(self.population, self.config, self.instrument.cash_per_tick_lot)
         orders = opening_orders(self.population, self.config, self.seed)
         agents, record = self.population.arrays["agents"], bool(self._header["logging"][0])
+        self.book.state.make_room(4 * _CHUNK + 3 * len(orders) + 64)
         for records in (money, orders):
             for first in range(0, len(records), _CHUNK):
-                answers = self.book.apply(records[first : first + _CHUNK])
+                part = records[first : first + _CHUNK]
+                written = kernel.feed(self._header, part.view(np.uint64).reshape(len(part), -1))
+                answers = self.book.state.arrays["events"][:written].copy()
                 resting = answers[answers["kind"] == int(EventKind.RESTED)]
                 for side, slot in enumerate(("bid", "ask")):
                     mine = resting[resting["side"] == side]
@@ -316,6 +319,37 @@ class IntradayMarket:
         self._arrays["free"]["slot"][count : count + half] = np.arange(half, 2 * half)
         self._header["free_count"] = count + half
         self._connect()
+
+    def snapshot(self) -> bytes:
+        """Return everything needed to go on from here, in another process too; what was recorded is left out."""
+        facts = {"config": self.config.to_dict(), "seed": self.seed, "externals": self.externals}
+        book, people = self.book.snapshot(), self.population
+        return pack(Parts(facts, book, people.header, people.arrays, self._header, self._arrays))
+
+    @classmethod
+    def restore(cls, data: bytes) -> IntradayMarket:
+        """Return the market that `snapshot` described.
+
+        Raises
+        ------
+        DataError
+            If `data` is no snapshot of this version, or damaged.
+        """
+        parts = unpack(data)
+        market = cls.__new__(cls)
+        market.config = PopulationConfig.from_dict(parts.facts["config"])
+        market.seed, market.externals = parts.facts["seed"], parts.facts["externals"]
+        market.book = OrderBook.restore(parts.book)
+        market.book.state.make_room(4_096)
+        market.instrument = market.book.instrument
+        market.population = Population(parts.crowd_header, parts.crowd)
+        market._header, market._arrays = parts.loop_header, parts.loop
+        room = int(market._header["log_room"][0]) if market._scalar("logging") else 1
+        market._arrays["input_log"], market._arrays["event_log"] = np.zeros(room, INPUT), np.zeros(2 * room, EVENT)
+        market._header["inputs_logged"], market._header["events_logged"] = 0, 0
+        market._opening, market._opening_events = [], []
+        market._connect()
+        return market
 
     def _scalar(self, name: str) -> int:
         return int(self._header[name][0])

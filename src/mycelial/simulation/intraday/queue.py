@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from numba import njit
-
+from mycelial.domain.kernels import helper
 from mycelial.simulation.intraday.state import Loop, entry_of, free_of
 
 
-@njit
+@helper
 def push(loop: Loop, time: int, rank: int, owner: int, index: int, payload: int) -> None:
     """Enter a happening of class `rank`; the caller has seen that there is room."""
     tie = (rank << 56) | (owner << 32) | (index & 0xFFFFFFFF)
@@ -24,7 +23,7 @@ def push(loop: Loop, time: int, rank: int, owner: int, index: int, payload: int)
     hole.time, hole.tie, hole.payload = time, tie, payload
 
 
-@njit
+@helper
 def drop_first(loop: Loop) -> None:
     """Take the first happening out; the caller has read it."""
     count = loop.queue_count - 1
@@ -49,14 +48,14 @@ def drop_first(loop: Loop) -> None:
     hole.time, hole.tie, hole.payload = time, tie, payload
 
 
-@njit
+@helper
 def take_message(loop: Loop) -> int:
     """Hand out a slot for a record; the caller has seen that there is one."""
     loop.free_count -= 1
     return free_of(loop, loop.free_count).slot
 
 
-@njit
+@helper
 def give_message(loop: Loop, slot: int) -> None:
     """Take a slot back."""
     free_of(loop, loop.free_count).slot = slot
