@@ -19,9 +19,12 @@ from mycelial.environment.state import (
     BID,
     BY_QUOTES,
     BY_TEMPLATE,
+    CANCEL_EVERYTHING,
     CASH_FREE,
     DESK,
+    FIRST_TEMPLATE,
     MARK,
+    NOTHING,
     ORDER_WORDS,
     ORDERS,
     PRIVATE_HEAD,
@@ -40,7 +43,6 @@ from mycelial.market.book.records import INPUT, Flag, Kind, Side, Tif
 from mycelial.simulation.intraday.kernel import send_all
 from mycelial.simulation.intraday.state import Loop, book_of, crowd_of
 
-NOTHING, CANCEL_EVERYTHING, FIRST_TEMPLATE = range(3)  # choices
 _NEW, _CANCEL_ALL, _AMEND, _UNKNOWN = int(Kind.NEW), int(Kind.CANCEL_ALL), int(Kind.AMEND), 255
 _BOTH, _GTC, _IOC, _POST_ONLY = int(Side.BOTH), int(Tif.GTC), int(Tif.IOC), int(Flag.POST_ONLY)
 

@@ -21,6 +21,7 @@ from mycelial.environment.state import (
     BY_TEMPLATE,
     DESK,
     EVERY,
+    FIRST_TEMPLATE,
     ORDER_WORDS,
     OWN_EVENT,
     PRIVATE_HEAD,
@@ -31,6 +32,7 @@ from mycelial.market.book.records import INPUT, Flag, Tif
 from mycelial.simulation.intraday.market import IntradayMarket
 
 _TIFS = {"GTC": (Tif.GTC, 0), "POST": (Tif.GTC, Flag.POST_ONLY), "IOC": (Tif.IOC, 0), "FOK": (Tif.FOK, 0)}
+Arrays = dict[str, NDArray[np.void]]
 ENDS = ("", "ruin", "goal", "time")  # by `end` of a seat
 
 
@@ -44,13 +46,13 @@ class Desk:
     config : EnvConfig
     agents : int
         Learning agents.
-    seen : float32[agents, size], optional
-        Where observations go.
+    shared : dict of arrays, optional
+        Rows of arrays that belong to many desks, by the names in `state.ARRAYS` (see `Desks.alike`).
     """
 
     market: IntradayMarket
 
-    def __init__(self, config: EnvConfig, agents: int = 1, *, seen: NDArray[np.float32] | None = None) -> None:
+    def __init__(self, config: EnvConfig, agents: int = 1, *, shared: Arrays | None = None) -> None:
         self.config, self.agents = config, agents
         self.schema: Schema = schema_of(config)
         self.latencies = config.latencies(agents)
@@ -59,36 +61,31 @@ class Desk:
         templates = _templates(config) if isinstance(acting, Templates) else []
         late = downs[-1] // config.step_ns if isinstance(config.pace, Every) else 0
         ring = late + 2 if isinstance(config.pace, Every | AfterEvents) else 16
-        most = acting.most if isinstance(acting, RawRecords) else 1
         public = PUBLIC_HEAD + 4 * observed.depth + TRADE_WORDS * observed.trades
         private = PRIVATE_HEAD + ORDER_WORDS * observed.orders
         rows = {
-            "seats": agents,
             "links": len(downs),
             "publics": len(downs) * ring * public,
             "privates": agents * ring * private,
             "templates": max(1, len(templates)),
-            "quotes": 4 * agents,
-            "records": most * agents,
-            "legal": agents * (len(templates) + kernel_choices()),
         }
-        if seen is None:
-            seen = np.zeros((agents, self.schema.size), np.float32)
-        self.seen = seen
-        self.arrays = {name: np.zeros(count, ARRAYS[name]) for name, count in rows.items()}
+        self.arrays: Arrays = {name: np.zeros(count, ARRAYS[name]) for name, count in rows.items()}
+        self.arrays |= seat_arrays(config, agents) if shared is None else shared
         self.header = np.zeros(1, DESK)
         header = self.header
         for name, array in self.arrays.items():
             header[f"{name}_at"] = address(array)
-        header["seen_at"] = address(seen)
         header["seats_count"], header["links_count"], header["ring"] = agents, len(downs), ring
         header["public_words"], header["private_words"] = public, private
         header["depth"], header["orders"], header["trades"] = observed.depth, observed.orders, observed.trades
-        header["observed"], header["templates_count"], header["most_records"] = self.schema.size, len(templates), most
+        header["observed"], header["templates_count"] = self.schema.size, len(templates)
+        header["most_records"] = len(self.arrays["records"]) // agents
         for n, row in enumerate(templates):
             self.arrays["templates"][n] = row
         self._write_rules(header)
         self.seats = self.arrays["seats"]
+        self.seen = self.arrays["seen"].view(np.float32).reshape(agents, -1)
+        self.quotes = self.arrays["quotes"].view(np.float32).reshape(agents, 4)
         self.seats["link"] = [downs.index(down) for _, down in self.latencies]
         self.seats["down"] = [down for _, down in self.latencies]
         self.arrays["links"]["down"] = downs
@@ -181,6 +178,14 @@ class Desks:
         self.threads = max(1, min(threads, len(self.desks)))
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
 
+    @classmethod
+    def alike(cls, config: EnvConfig, books: int, agents: int = 1, threads: int = 1) -> tuple[Desks, Arrays]:
+        """Return desks of one configuration, and the arrays in which their seats lie one behind the other."""
+        whole = seat_arrays(config, books * agents)
+        parts = {name: np.split(array, books) for name, array in whole.items()}
+        desks = [Desk(config, agents, shared={name: part[b] for name, part in parts.items()}) for b in range(books)]
+        return cls(desks, threads), whole
+
     def open(self, which: NDArray[np.bool_] | None = None) -> None:
         """Bring desks that were just reset to their first decision."""
         self._run(which, opening=True)
@@ -213,9 +218,18 @@ class Desks:
         return sum(int(share.result()) for share in waiting)
 
 
-def kernel_choices() -> int:
-    """Return how many choices come before the templates: do nothing, cancel all."""
-    return 2
+def seat_arrays(config: EnvConfig, seats: int) -> Arrays:
+    """Return the arrays of which every seat has a row, or several."""
+    acting = config.acting
+    choices = FIRST_TEMPLATE + (len(_templates(config)) if isinstance(acting, Templates) else 0)
+    per_seat = {
+        "seats": 1,
+        "quotes": 4,
+        "records": acting.most if isinstance(acting, RawRecords) else 1,
+        "seen": schema_of(config).size,
+        "legal": choices,
+    }
+    return {name: np.zeros(seats * count, ARRAYS[name]) for name, count in per_seat.items()}
 
 
 def _templates(config: EnvConfig) -> list[tuple[int, int, int, int, int]]:

@@ -18,6 +18,7 @@ from mycelial.simulation.intraday.state import LOOP
 BY_TEMPLATE, BY_QUOTES, BY_RECORDS = range(3)  # `acting`
 EVERY, AFTER_EVENTS, OWN_EVENT = range(3)  # `pace`
 GOES_ON, RUINED, REACHED_GOAL, TIME_UP = range(4)  # `end` of a seat
+NOTHING, CANCEL_EVERYTHING, FIRST_TEMPLATE = range(3)  # choices
 SENDING, RUNNING = range(2)  # `phase`, when a step was interrupted
 
 # One learning agent. Money and lots are those of the exchange's ledger, not what the agent has heard yet.

@@ -1,0 +1,98 @@
+"""`MarketEnv`: one learning agent in a living market, as a Gymnasium environment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mycelial.environment.spaces import action_space, form_of, give_action, observation_space  # first: names the extra
+
+import gymnasium  # isort: skip
+
+from mycelial.environment.config import EnvConfig, Form
+from mycelial.environment.desk import ENDS, Desk, Desks
+from mycelial.environment.schema import Schema
+from mycelial.environment.state import TIME_UP
+from mycelial.simulation.intraday.market import IntradayMarket
+
+
+class MarketEnv(gymnasium.Env[Any, Any]):
+    """A market in which one agent learns and the others live.
+
+    `info` holds exact integers: ``time_ns``, ``value``, ``start_value``, ``profit`` (of the step; profits add up to
+    the change of value), ``shortfall``, ``cash``, ``lots``; ``events``, what the agent has been told of its own orders
+    since the last step (``EVENT[n]``); ``end``, why the episode is over; and the ``action_mask`` of templates.
+
+    Parameters
+    ----------
+    config : EnvConfig
+    observation : ``flat`` or ``dict``
+    """
+
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  the API has it so
+
+    def __init__(self, config: EnvConfig, *, observation: Form = "flat") -> None:
+        self.config, self.form = config, observation
+        self.desk = Desk(config)
+        self._desks = Desks([self.desk])
+        self.observation_space = observation_space(config, observation)
+        self.action_space = action_space(config)
+
+    @property
+    def schema(self) -> Schema:
+        """What the figures of an observation mean."""
+        return self.desk.schema
+
+    @property
+    def market(self) -> IntradayMarket:
+        """The market of the present episode."""
+        return self.desk.market
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode in a fresh market; a seed fixes this episode and those that follow."""
+        super().reset(seed=seed)
+        self.desk.reset(market_seed(self.np_random))
+        self._desks.open()
+        self.desk.forget_heard()
+        return form_of(self.desk, self.desk.seen[0], self.form), facts_of(self.desk, 0)
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Send an action and live until the next decision.
+
+        Nothing raises for what an action asks of the exchange: it answers with REJECTED, told in ``info["events"]``.
+        """
+        give_action(self.desk, 0, action)
+        self._desks.step()
+        seat, info = self.desk.seats[0], facts_of(self.desk, 0)
+        self.desk.forget_heard()
+        end = int(seat["end"])
+        observation = form_of(self.desk, self.desk.seen[0], self.form)
+        return observation, float(seat["reward"]), end not in (0, TIME_UP), end == TIME_UP, info
+
+    def action_masks(self) -> NDArray[np.int8]:
+        """Return which templates the exchange would accept now, 1 where it would, as far as the agent can know."""
+        masks: NDArray[np.int8] = self.desk.masks()[0].copy()
+        return masks
+
+
+def market_seed(rng: np.random.Generator) -> int:
+    """Draw the seed of an episode's market."""
+    return int(rng.integers(2**63 - 1))
+
+
+def facts_of(desk: Desk, agent: int) -> dict[str, Any]:
+    """Return the `info` of one agent."""
+    seat = desk.seats[agent]
+    facts: dict[str, Any] = {name: int(seat[name]) for name in FACTS}
+    facts["time_ns"] = desk.market.now
+    facts["events"] = desk.heard(agent)
+    if desk.header["templates_count"][0]:
+        facts["action_mask"] = desk.masks()[agent].copy()
+    if seat["end"]:
+        facts["end"] = ENDS[seat["end"]]
+    return facts
+
+
+FACTS = ("value", "start_value", "profit", "shortfall", "cash", "lots")
