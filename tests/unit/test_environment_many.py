@@ -110,10 +110,8 @@ def test_every_book_of_a_vector_lives_as_it_would_alone(threads):
         actions = np.array([choose(step, 14, b) for b in range(books)])
         seen, rewards, terminated, truncated, infos = many.step(actions)
         for b, env in enumerate(alone):
-            if step % 21 == 20:  # after 20 steps the next one begins anew
-                expected = env.reset()[0], 0.0, False, False
-            else:
-                expected = env.step(actions[b])[:4]
+            begins_anew = step % 21 == 20  # after 20 steps
+            expected = (env.reset()[0], 0.0, False, False) if begins_anew else env.step(actions[b])[:4]
             assert same(seen[b], expected[0])
             assert (rewards[b], terminated[b], truncated[b]) == expected[1:]
             assert infos["value"][b] == env.desk.seats["value"][0]

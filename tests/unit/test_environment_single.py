@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from tests.support.environments import choose, same, small, total_money
+from tests.support.environments import POPULATION, choose, same, small, total_money
 
 from mycelial.environment import (
     AfterEvents,
@@ -27,7 +27,7 @@ MS = 10**6
 def rejections(info):
     """The reasons of all refusals told in an `info`."""
     events = info["events"]
-    return [int(event["reason"]) for event in events[events["kind"] == EventKind.REJECTED]]
+    return [int(reason) for reason in events["reason"][events["kind"] == EventKind.REJECTED]]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -69,10 +69,10 @@ def test_shortfall_is_what_fills_and_fees_cost_against_the_opening_mid():
     start_mid = (first["start_value"] - first["cash"]) // first["lots"]
 
     _, reward, _, _, info = env.step(2)  # buy
-    trades = info["events"][info["events"]["kind"] == EventKind.TRADE]
-    paid = int((trades["lots"] * (trades["price"] - start_mid) + trades["taker_fee"]).sum())
+    events = info["events"]
+    costs = events["lots"] * (events["price"] - start_mid) + events["taker_fee"]
+    paid = int(costs[events["kind"] == EventKind.TRADE].sum())
 
-    assert len(trades) > 0
     assert info["shortfall"] == paid == -reward > 0
 
 
@@ -105,7 +105,7 @@ def test_what_the_mask_allows_is_accepted_and_what_it_forbids_is_refused_without
             _, _, _, _, info = env.step(choice)
             seen.add(bool(mask[choice]))
             assert (rejections(info) == []) == bool(mask[choice]), (choice, info["events"])
-            if not mask[choice] and len(info["events"]) == 1:
+            if not mask[choice] and len(info["events"]["kind"]) == 1:
                 assert env.market.book.accounts()[env.market.config.agents] == before
 
     assert seen == {True, False}
@@ -163,9 +163,9 @@ def test_raw_records_act_for_nobody_else():
 
     _, _, _, _, info = env.step(records)
 
-    accepted = info["events"][info["events"]["kind"] == EventKind.ACCEPTED]
-    assert list(accepted["client_id"]) == [7, 8]
-    assert set(accepted["owner"]) == {env.market.config.agents}
+    accepted = info["events"]["kind"] == EventKind.ACCEPTED
+    assert list(info["events"]["client_id"][accepted]) == [7, 8]
+    assert set(info["events"]["owner"]) == {env.market.config.agents}
 
 
 def test_whatever_records_say_nothing_raises():
@@ -188,7 +188,7 @@ def test_the_same_seed_and_actions_give_the_same_bytes():
         a, b = one.step(choice), other.step(choice)
         assert same(a[0], b[0])
         assert a[1:4] == b[1:4]
-        assert a[4]["events"].tobytes() == b[4]["events"].tobytes()
+        assert same(a[4]["events"], b[4]["events"])
     assert one.market.digest == other.market.digest
     assert not same(one.reset()[0], one.reset(seed=10)[0])
 
@@ -199,7 +199,7 @@ def test_a_distant_agent_sees_what_a_near_one_saw_before():
     seen = [split(near.reset(seed=4)[0])["book"]] + [split(near.step(NOTHING)[0])["book"] for _ in range(10)]
     late = [split(far.reset(seed=4)[0])["book"]] + [split(far.step(NOTHING)[0])["book"] for _ in range(10)]
 
-    assert not same(seen[0], seen[1])
+    assert len({book.tobytes() for book in seen}) > 5
     for step in range(8):
         assert same(seen[step], late[step + 3])
 
@@ -207,7 +207,8 @@ def test_a_distant_agent_sees_what_a_near_one_saw_before():
 @pytest.mark.parametrize(("up", "down", "steps"), [(0, 0, 1), (50, 40, 1), (50, 60, 2), (250, 100, 4)])
 def test_no_observation_shows_what_happened_later(up, down, steps):
     """What an agent does now can change nothing that it sees before its order went there and the news came back."""
-    quiet, busy = (MarketEnv(small(latency_ns=(up * MS, down * MS))) for _ in range(2))
+    steady = POPULATION.replace(latency={"jitter": "none"})
+    quiet, busy = (MarketEnv(small(latency_ns=(up * MS, down * MS), population=steady)) for _ in range(2))
     quiet.reset(seed=4)
     busy.reset(seed=4)
     differs = []
@@ -231,7 +232,7 @@ def test_another_future_leaves_the_past_as_it_was():
 
 
 def test_a_step_of_events_ends_when_they_have_happened_and_arrived():
-    env = MarketEnv(small(pace=AfterEvents(50), latency_ns=(0, 10 * MS), population=small().population))
+    env = MarketEnv(small(pace=AfterEvents(50), latency_ns=(0, 10 * MS)))
     env.reset(seed=2)
     count, time = env.market.book.state.scalar("event_seq"), env.market.now
     _, _, _, _, info = env.step(NOTHING)
@@ -250,8 +251,8 @@ def test_a_step_to_the_first_own_event_ends_with_it_or_with_patience():
     answered = env.step(2)[4]
 
     assert waited["time_ns"] - start == 500 * MS
-    assert len(waited["events"]) == 0
-    assert len(answered["events"]) >= 1
+    assert len(waited["events"]["kind"]) == 0
+    assert len(answered["events"]["kind"]) >= 1
     assert 30 * MS <= answered["time_ns"] - waited["time_ns"] < 500 * MS
 
 

@@ -215,10 +215,10 @@ class EnvConfig:
         """Return (up, down) of every learning agent."""
         whole = self.latency_ns
         if isinstance(whole[0], tuple):
-            pairs: tuple[tuple[int, int], ...] = whole  # type: ignore[assignment]
+            pairs: tuple[tuple[int, int], ...] = whole
             _need(agents == 1 or len(pairs) == agents, f"{len(pairs)} latencies are given for {agents} agents")
             return pairs
-        return (whole,) * agents  # type: ignore[return-value]
+        return (whole,) * agents
 
     @property
     def step_ns(self) -> int:

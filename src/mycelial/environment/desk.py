@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +29,12 @@ from mycelial.environment.state import (
     PUBLIC_HEAD,
     TRADE_WORDS,
 )
-from mycelial.market.book.records import INPUT, Flag, Tif
+from mycelial.market.book.records import EVENT, INPUT, Flag, Tif
 from mycelial.simulation.intraday.market import IntradayMarket
 
 _TIFS = {"GTC": (Tif.GTC, 0), "POST": (Tif.GTC, Flag.POST_ONLY), "IOC": (Tif.IOC, 0), "FOK": (Tif.FOK, 0)}
 Arrays = dict[str, NDArray[np.void]]
+_EVENT_FIELDS = tuple(name for name in EVENT.names or () if not name.startswith("_"))
 ENDS = ("", "ruin", "goal", "time")  # by `end` of a seat
 
 
@@ -139,11 +141,11 @@ class Desk:
         header["loop_at"] = address(market.header)
         self._heard = 0
 
-    def heard(self, agent: int) -> NDArray[np.void]:
-        """Return what reached an agent since `forget_heard`, ``EVENT[n]``."""
+    def heard(self, agent: int) -> dict[str, NDArray[np.integer[Any]]]:
+        """Return what reached an agent since `forget_heard`: the fields of EVENT, each ``[n]``."""
         arrived, _ = self.market.inbox(self._heard)
         mine = arrived["event"][arrived["to"] == self.seats["owner"][agent]]
-        return np.ascontiguousarray(mine)
+        return {name: mine[name].copy() for name in _EVENT_FIELDS}
 
     def forget_heard(self) -> None:
         """Count everything that reached agents as told."""

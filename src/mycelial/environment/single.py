@@ -23,7 +23,8 @@ class MarketEnv(gymnasium.Env[Any, Any]):
 
     `info` holds exact integers: ``time_ns``, ``value``, ``start_value``, ``profit`` (of the step; profits add up to
     the change of value), ``shortfall``, ``cash``, ``lots``; ``events``, what the agent has been told of its own orders
-    since the last step (``EVENT[n]``); ``end``, why the episode is over; and the ``action_mask`` of templates.
+    since the last step (the fields of EVENT, each ``[n]``); ``end``, why the episode is over; and the ``action_mask``
+    of templates.
 
     Parameters
     ----------

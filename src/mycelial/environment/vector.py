@@ -70,7 +70,7 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
         self._quotes = arrays["quotes"].view(np.float32).reshape(self.num_envs, 4)
         self._legal = arrays["legal"].view(np.int8).reshape(self.num_envs, -1)
         self._rngs: list[np.random.Generator] = []
-        self._over = np.zeros(books, np.bool_)  # books that begin anew with the next step
+        self._over: NDArray[np.bool_] = np.zeros(books, np.bool_)  # books that begin anew with the next step
 
     @property
     def schema(self) -> Schema:
@@ -105,7 +105,7 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
         else:
             self._desks.step()
         ends = self._seats["end"].reshape(self.books, -1)
-        over = ends.any(axis=1)
+        over: NDArray[np.bool_] = np.asarray(ends.any(axis=1))
         rewards = self._seats["reward"].copy()
         terminated = ((ends != 0) & (ends != TIME_UP)).reshape(-1)
         truncated = np.repeat(over, self.agents_per_book) & ~terminated

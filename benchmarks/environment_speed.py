@@ -1,0 +1,182 @@
+"""How many decisions a second does a learning agent get? Benchmark B7: every class of environment, a random policy.
+
+python -m benchmarks.environment_speed            all of it, a few minutes
+python -m benchmarks.environment_speed --asked    only the asked figure: 1,117 background agents, 60 s a step
+
+Speed is counted by CPU time of this process, so other programs on the machine disturb it little. The named peer is
+ABIDES-gym with its rmsc04 market of 1,117 agents: 19 to 27 steps of 60 s a CPU-second on a machine of this class; it is
+not run here. Its market has about 1.7 order messages a simulated second; ours has more, because its makers answer fills.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import resource
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from mycelial.agents.intraday.config import PopulationConfig
+from mycelial.environment import EnvConfig, Episode, Every, preset
+from mycelial.environment.making import make_env, make_vec_env
+
+ABIDES_STEPS = (19.0, 27.0)
+ASKED = 1_000.0
+# Numbers and rates of rmsc04: 1,000 noise agents, 102 value agents that wake every 175 s, 12 momentum agents every
+# 37 s, 2 market makers every 50 s; and one arbitrageur to make 1,117.
+RMSC04 = PopulationConfig().replace(
+    noise={"count": 1_000, "rate_hz": 0.0007, "excitation": 0.2},
+    value={"count": 102, "rate_hz": 0.0057},
+    chartist={"count": 12, "rate_hz": 0.027},
+    maker={"count": 2, "rate_hz": 0.02},
+    arbitrageur={"count": 1, "rate_hz": 0.1},
+    stop_holder={"count": 0},
+    executor={"count": 0},
+    learner={"count": 0},
+)
+
+
+def asked() -> EnvConfig:
+    """Return the configuration of the asked figure."""
+    return preset(
+        "kraken-btcusd", population=RMSC04, pace=Every(60.0), episode=Episode(seconds=86_400.0, warm_up_s=60.0)
+    )
+
+
+def measure(steps: Callable[[int], int], count: int, rounds: int = 9) -> tuple[float, float, float]:
+    """Return median, least and most steps a CPU-second over `rounds`, after one round to warm up."""
+    steps(count)
+    rates = []
+    for _ in range(rounds):
+        start = time.process_time()
+        done = steps(count)
+        rates.append(done / (time.process_time() - start))
+    return median(rates), min(rates), max(rates)
+
+
+def single(config: EnvConfig) -> Callable[[int], int]:
+    """Return a function that takes steps of `MarketEnv`."""
+    env: Any = make_env(config)
+    env.reset(seed=23)
+    choices = np.random.default_rng(23).integers(0, env.action_space.n, 1 << 16)
+
+    def steps(count: int) -> int:
+        for n in range(count):
+            _, _, terminated, truncated, _ = env.step(choices[n])
+            if terminated or truncated:
+                env.reset()
+        return count
+
+    return steps
+
+
+def parallel(config: EnvConfig, agents: int) -> Callable[[int], int]:
+    """Return a function that takes steps of `MarketParallelEnv`."""
+    env: Any = make_env(config, agents=agents, parallel=True)
+    env.reset(seed=23)
+    most = env.action_space("agent_0").n
+    choices = np.random.default_rng(23).integers(0, most, (1 << 12, agents))
+
+    def steps(count: int) -> int:
+        for n in range(count):
+            if not env.agents:
+                env.reset()
+            row = choices[n % len(choices)]
+            env.step({name: row[k] for k, name in enumerate(env.agents)})
+        return count
+
+    return steps
+
+
+def vector(config: EnvConfig, books: int, agents: int, threads: int = 1) -> Callable[[int], int]:
+    """Return a function that takes steps of `MarketVectorEnv`; every book's step counts."""
+    env = make_vec_env(config, books=books, agents=agents, threads=threads)
+    env.reset(seed=23)
+    most = env.single_action_space.n
+    choices = np.random.default_rng(23).integers(0, most, (64, env.num_envs))
+
+    def steps(count: int) -> int:
+        for n in range(max(1, count // books)):
+            env.step(choices[n % len(choices)])
+        return max(1, count // books) * books
+
+    return steps
+
+
+def print_asked() -> None:
+    """Print the asked figure and its ratio to the anchor."""
+    config = asked()
+    steps = single(config)
+    middle, least, most = measure(steps, 1_000)
+    env: Any = make_env(config)
+    env.reset(seed=23)
+    before = env.market.messages
+    for _ in range(100):
+        env.step(0)
+    per_second = (env.market.messages - before) / 6_000
+    print(f"asked: {config.population.agents} background agents, 60 s a step, {per_second:.1f} order messages a second")
+    print(
+        f"  {middle:,.0f} steps a CPU-second [{least:,.0f}, {most:,.0f}]; asked {ASKED:,.0f}; "
+        f"{middle / ABIDES_STEPS[1]:,.0f} to {middle / ABIDES_STEPS[0]:,.0f} times ABIDES-gym"
+    )
+
+
+def print_threads(config: EnvConfig, books: int) -> None:
+    """Print what two threads bring: by the wall, and by CPU time a step so that a busy machine can be told apart."""
+    rates = {}
+    for threads in (1, 2):
+        steps = vector(config, books, 1, threads)
+        steps(4 * books)
+        wall, cpu, done = [], [], 0
+        for _ in range(5):
+            start, used = time.perf_counter(), time.process_time()
+            done = steps(16 * books)
+            wall.append(done / (time.perf_counter() - start))
+            cpu.append((time.process_time() - used) / (time.perf_counter() - start))
+        rates[threads] = max(wall)
+        print(f"  {books} books, {threads} thread(s): {max(wall):,.0f} steps a second, {max(cpu):.2f} cores used")
+    print(f"  two threads are {rates[2] / rates[1]:.2f} times as fast (asked 1.8 on two free cores)")
+
+
+def print_classes() -> None:
+    """Print every class with n agents and B books, 200 background agents and 1 s a step."""
+    config = preset(
+        "kraken-btcusd", population=RMSC04.scaled(200), pace=Every(1.0), episode=Episode(3_600.0, warm_up_s=10.0)
+    )
+    print("every class: 200 background agents, 1 s a step; steps of books a CPU-second [least, most]")
+    rows: list[tuple[str, Callable[[int], int], int]] = [("MarketEnv", single(config), 2_000)]
+    rows += [(f"MarketParallelEnv, {n} agents", parallel(config, n), 2_000 // n + 50) for n in (1, 2, 10, 100)]
+    for name, steps, count in rows:
+        print(f"  {name:34s} " + "{:>10,.0f} [{:,.0f}, {:,.0f}]".format(*measure(steps, count, 5)))
+    for books in (1, 64, 1_024):
+        for agents in (1, 2, 10, 100):
+            if books * agents > 10_240:
+                continue
+            steps = vector(config, books, agents)
+            rates = measure(steps, max(books, 2_000 // agents), 3)
+            name = f"MarketVectorEnv, {books} books, {agents} agents"
+            print(f"  {name:34s} " + "{:>10,.0f} [{:,.0f}, {:,.0f}]".format(*rates), flush=True)
+    print_threads(config, 64)
+
+
+def main() -> None:
+    """Print the asked figure, and the others unless `--asked`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--asked", action="store_true", help="only the asked figure")
+    options = parser.parse_args()
+    print(f"{platform.machine()}, Python {platform.python_version()}")
+    start = time.process_time()
+    single(asked())(1)
+    print(f"first step, kernels loaded or compiled: {time.process_time() - start:.1f} s of CPU")
+    print_asked()
+    if not options.asked:
+        print_classes()
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
