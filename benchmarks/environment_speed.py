@@ -5,7 +5,7 @@ python -m benchmarks.environment_speed --asked    only the asked figure: 1,117 b
 
 Speed is counted by CPU time of this process, so other programs on the machine disturb it little. The named peer is
 ABIDES-gym with its rmsc04 market of 1,117 agents: 19 to 27 steps of 60 s a CPU-second on a machine of this class; it is
-not run here. Its market has about 1.7 order messages a simulated second; ours has more, because its makers answer fills.
+not run here. Its market has about 1.7 order messages a simulated second; ours has more: its makers answer fills.
 """
 
 from __future__ import annotations
