@@ -23,7 +23,7 @@ from mycelial.domain.kernels import helper
 from mycelial.market.book.state import Book
 
 # Why an agent is woken, when not by the clock of its kind (a reason >= 0).
-CALLED_BUY, CALLED_SELL, STOPPED, TOLD = -1, -2, -3, -4
+CALLED_BUY, CALLED_SELL, STOPPED, TOLD, GAPING = -1, -2, -3, -4, -5
 
 
 @helper

@@ -65,12 +65,17 @@ class Maker:
     half_spread_ticks: float = 2.0
     spacing_ticks: float = 3.0
     size: float = 4.0  # in typical order sizes, first level
+    size_sigma: float = 0.5  # how unlike makers are in size: standard deviation of its logarithm
     growth: float = 1.3  # of the size, level by level
     most_inventory: float = 120.0  # in typical order sizes
     skew_ticks: float = 6.0  # shift of quotes at full inventory
     lean_ticks: float = 1.5  # shift of quotes at full imbalance
     fear_ticks: float = 3.0  # widening when all own fills go the wrong way
     patience_ticks: float = 0.5  # quotes nearer than this to where they should be stay
+    anchor: float = 0.3  # weight of the external reference against the book's own mid
+    view_sd_bps: float = 0.5  # lasting disagreement of makers about the reference
+    widen: float = 0.5  # part of the recent move of the mid by which quotes step back
+    close_ticks: float = 4.0  # a spread wider than this calls one of them at once; 0 switches it off
 
 
 @dataclass(frozen=True)
@@ -162,10 +167,14 @@ class PopulationConfig:
         Funds of an agent, in typical orders, half in cash and half in the asset.
     day_s : float
         Length of one day of the fundamental path in seconds.
+    step_s : float
+        Grid of the intraday noise of the fundamental.
     fundamental_bps, fundamental_s : float
         Stationary standard deviation and relaxation time of the intraday noise around the path.
     drift_bps : float
         Standard deviation of the permanent part of the intraday noise over one hour.
+    news_share, news_hz : float
+        Part of its variance that comes in jumps, and how many a second.
     reference_bps, reference_s : float
         How far, and for how long, the external reference strays from the fundamental.
     flow_s, fast_s, slow_s : float
@@ -189,9 +198,12 @@ class PopulationConfig:
     round_share: float = 0.3
     wealth_orders: float = 500.0
     day_s: float = 86_400.0
+    step_s: float = 0.1
     fundamental_bps: float = 10.0
     fundamental_s: float = 900.0
     drift_bps: float = 40.0
+    news_share: float = 0.7
+    news_hz: float = 0.1
     reference_bps: float = 1.0
     reference_s: float = 5.0
     flow_s: float = 3.0
@@ -208,13 +220,20 @@ class PopulationConfig:
             raise ConfigError(f"population: maker.levels {self.maker.levels} must be from 1 to {MOST_LEVELS}")
         if not 0.0 <= self.noise.excitation < 1.0:
             raise ConfigError(f"population: noise.excitation {self.noise.excitation} must be from 0 to below 1")
+        if not 0.0 <= self.news_share < 1.0 or (self.news_share > 0.0 and self.news_hz <= 0.0):
+            raise ConfigError("population: news_share must be from 0 to below 1, and above 0 it needs news_hz above 0")
         if self.latency.jitter not in JITTERS:
             raise ConfigError(f"population: latency.jitter {self.latency.jitter!r} must be one of {', '.join(JITTERS)}")
         if self.latency.jitter == "empirical" and len(self.latency.quantiles) < 2:
             raise ConfigError("population: latency.quantiles needs at least two values for empirical jitter")
-        if self.price_ticks < 2.0 or self.typical_lots < 1.0 or self.day_s <= 0.0 or self.near_levels < 1:
+        if (
+            self.price_ticks < 2.0
+            or self.typical_lots < 1.0
+            or min(self.day_s, self.step_s) <= 0.0
+            or self.near_levels < 1
+        ):
             raise ConfigError(
-                "population: price_ticks >= 2, typical_lots >= 1, day_s > 0 and near_levels >= 1 are needed"
+                "population: price_ticks >= 2, typical_lots >= 1, day_s and step_s > 0 and near_levels >= 1 are needed"
             )
         if self.agents < 1:
             raise ConfigError("population: nobody is there; give at least one kind a count")

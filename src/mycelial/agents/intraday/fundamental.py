@@ -1,8 +1,8 @@
 """What the asset is worth at any nanosecond: days of a path, noise within the day, and an external price that follows.
 
 The daily path comes from outside (a SYMBA run). Between two days its logarithm is interpolated; on top lie a random
-walk (news of the day) and a mean-reverting part, both on a fixed grid of time, so the path depends on the seed alone
-and not on who looks at it.
+walk, part of it in jumps (news), and a mean-reverting part, both on a fixed grid of time, so the path depends on the
+seed alone and not on who looks at it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import math
 import numpy as np
 
 from mycelial.agents.intraday.state import Crowd, day_of
-from mycelial.domain.draws import normal
+from mycelial.domain.draws import normal, uniform
 from mycelial.domain.kernels import helper
 
-_THREE = np.uint64(3)
+_DRAWS = np.uint64(5)  # a grid step
 
 
 @helper
@@ -29,12 +29,17 @@ def advance(crowd: Crowd, now: int) -> None:
     kick = crowd.fundamental_bps * 1e-4 * math.sqrt(1.0 - keep * keep)
     stay = math.exp(-dt / crowd.reference_s)
     stray = crowd.reference_bps * 1e-4 * math.sqrt(1.0 - stay * stay)
-    wander = crowd.drift_bps * 1e-4 * math.sqrt(dt / 3600.0)
+    variance = (crowd.drift_bps * 1e-4) ** 2 * dt / 3600.0
+    wander = math.sqrt(variance * (1.0 - crowd.news_share))
+    arrival = min(crowd.news_hz * dt, 1.0)
+    news = math.sqrt(variance * crowd.news_share / arrival) if crowd.news_share > 0.0 else 0.0
     while crowd.step < last:
         crowd.step += 1
-        draw = np.uint64(crowd.step) * _THREE
+        draw = np.uint64(crowd.step) * _DRAWS
         crowd.relaxing = crowd.relaxing * keep + kick * normal(crowd.world_key, draw)
         crowd.wandering += wander * normal(crowd.world_key, draw + np.uint64(1))
+        if news > 0.0 and uniform(crowd.world_key, draw + np.uint64(3)) < arrival:
+            crowd.wandering += news * normal(crowd.world_key, draw + np.uint64(4))
         crowd.straying = crowd.straying * stay + stray * normal(crowd.world_key, draw + np.uint64(2))
 
 

@@ -16,6 +16,7 @@ from mycelial.agents.intraday.deciding import (
     revoke,
     sight,
 )
+from mycelial.agents.intraday.fundamental import reference
 from mycelial.agents.intraday.state import QUOTE_TAG, Crowd, agent_of, quote_of
 from mycelial.domain.kernels import helper
 from mycelial.market.book.pool import slot_of
@@ -31,10 +32,16 @@ def act_maker(crowd: Crowd, book: Book, i: int, now: int) -> None:
     agent = agent_of(crowd, i)
     view = sight(crowd, now - agent.down)
     full = inventory(crowd, book, i) / (crowd.maker_most_inventory * crowd.typical_lots)
-    fair = middle_of(crowd, view) + crowd.maker_lean_ticks * leaning(view)
+    fair = middle_of(crowd, view)
+    fair += crowd.maker_anchor * (reference(crowd, now) * (1.0 + agent.belief) - fair)
+    fair += crowd.maker_lean_ticks * leaning(view)
     fair -= crowd.maker_skew_ticks * max(-1.5, min(1.5, full))
-    half = crowd.maker_half_spread_ticks + crowd.maker_fear_ticks * agent.memory + 0.5 * abs(view.fast) * crowd.mid
-    size = crowd.maker_size * crowd.typical_lots
+    half = (
+        crowd.maker_half_spread_ticks
+        + crowd.maker_fear_ticks * agent.memory
+        + crowd.maker_widen * abs(view.fast) * crowd.mid
+    )
+    size = float(agent.target)
     for level in range(crowd.maker_levels):
         away = half + crowd.maker_spacing_ticks * level
         bid, ask = math.floor(fair - away), math.ceil(fair + away)

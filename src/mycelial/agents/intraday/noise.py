@@ -42,7 +42,7 @@ def act_noise(crowd: Crowd, book: Book, i: int, now: int) -> None:
             revoke(crowd, i, handle)
             set_slot(crowd, i, side, 0)
             return
-    if what < crowd.noise_cancel_share + crowd.noise_market_share:
+    elif what < crowd.noise_cancel_share + crowd.noise_market_share:
         tilt = crowd.noise_lean * leaning(view) + crowd.noise_follow * view.flow
         side = 0 if chance(crowd, i) < 0.5 + 0.5 * tilt / (1.0 + abs(tilt)) else 1
         take_at_market(crowd, book, i, side, order_lots(crowd, i), now)

@@ -29,7 +29,6 @@ from mycelial.domain.seeds import generator, stream_key
 from mycelial.market.book import INPUT, Kind
 
 SEEN_ROOM = 4_096
-STEP_NS = 100_000_000  # grid of the fundamental
 _WEALTH = {MAKER: 40.0, ARBITRAGEUR: 20.0, EXECUTOR: 10.0}  # times that of the others
 _MOST_CASH = 2**61
 
@@ -92,8 +91,11 @@ def draw_population(
         median = 1e3 * (config.latency.fast_us if fast else config.latency.median_us)
         for way in ("up", "down"):
             mine[way] = np.rint(median * np.exp(config.latency.spread * rng.normal(size=part.count)))
-        if kind in (VALUE, LEARNER):
+        if kind in (VALUE, MAKER, LEARNER):
             mine["belief"] = 1e-4 * part.view_sd_bps * rng.normal(size=part.count)
+        if kind == MAKER:
+            unlike = np.exp(part.size_sigma * rng.normal(size=part.count))
+            mine["target"] = np.maximum(1, np.rint(part.size * config.typical_lots * unlike))
         elif kind == CHARTIST:
             mine["mind"] = rng.random(part.count) < part.contrarian_share
     outside = agents[first[-1] :]
@@ -117,7 +119,7 @@ def _write_header(
     header["key"] = stream_key(seed, "intraday", "agents")
     header["world_key"] = stream_key(seed, "intraday", "world")
     header["owners"], header["seen_mask"] = owners, SEEN_ROOM - 1
-    header["days_count"], header["step_ns"] = len(path), STEP_NS
+    header["days_count"], header["step_ns"] = len(path), max(1, round(config.step_s * 1e9))
     for name in ("mid", "fast_mid", "slow_mid"):
         header[name] = path[0]
 

@@ -35,7 +35,7 @@ AGENT = np.dtype(
         ("bid", "<i8"),  # handle of the resting buy order, 0 none, -1 on its way
         ("ask", "<i8"),
         ("start_lots", "<i8"),  # asset at birth: inventory is counted from here
-        ("target", "<i8"),  # lots still to trade, signed; of a stop: lots to trade when it goes off
+        ("target", "<i8"),  # lots still to trade, signed; of a stop: lots to trade when it goes off, of a maker: quote
         ("belief", "<f8"),  # private log-deviation from the fundamental; of a stop holder: the stop in ticks
         ("memory", "<f8"),  # makers: share of own fills that went wrong; learners: usual gain
         ("tokens", "<f8"),  # throttle counter

@@ -13,10 +13,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mycelial.agents.intraday.acting import CALLED_BUY, STOPPED, TOLD
+from mycelial.agents.intraday.acting import CALLED_BUY, GAPING, STOPPED, TOLD
 from mycelial.agents.intraday.deciding import keep_handle, look
 from mycelial.agents.intraday.fundamental import worth
-from mycelial.agents.intraday.state import NOISE, OUTBOX_ROOM, POOLS, Crowd, agent_of, outbox_of, pool_of
+from mycelial.agents.intraday.state import MAKER, NOISE, OUTBOX_ROOM, POOLS, Crowd, agent_of, outbox_of, pool_of
 from mycelial.agents.intraday.stops import NOBODY, next_stop
 from mycelial.domain.calling import call_at
 from mycelial.domain.draws import uniform
@@ -157,6 +157,8 @@ def _spread_news(loop: Loop, book: Book, crowd: Crowd, wish: Wish, done: int) ->
     if wish.kind == _NEW and wish.aux != 0 and wish.owner < loop.first_external:
         keep_handle(crowd, np.int64(wish.owner), wish.aux, handle)
     look(crowd, book, done, signed, price)
+    if crowd.maker_close_ticks > 0.0 and loop.gaping == 0 and book.best_ask - book.best_bid > crowd.maker_close_ticks:
+        _call_maker(loop, crowd, done)
     if price == 0:
         return
     _call_others(loop, crowd, 0 if signed > 0 else 1, done)
@@ -167,6 +169,18 @@ def _spread_news(loop: Loop, book: Book, crowd: Crowd, wish: Wish, done: int) ->
         else:
             loop.lost += 1
         owner = next_stop(crowd, price)
+
+
+@helper
+def _call_maker(loop: Loop, crowd: Crowd, done: int) -> None:
+    """Let one of the makers see at once that the spread is wide."""
+    pool = pool_of(crowd, MAKER)
+    if pool.count == 0 or loop.queue_count >= loop.queue_room - SPARE:
+        return
+    loop.gaping, loop.gaps = 1, loop.gaps + 1
+    draw = (np.uint64(62) << _POOL_BITS) | np.uint64(loop.gaps)
+    owner = pool.first + int(uniform(loop.pool_key, draw) * pool.count)
+    push(loop, done + agent_of(crowd, owner).down, WAKE, owner, loop.gaps, GAPING)
 
 
 @helper
@@ -279,7 +293,9 @@ def advance(loop: Loop, until: int) -> int:
         drop_first(loop)
         if rank == WAKE:
             loop.wakes += 1
-            if payload >= 0:
+            if payload == GAPING:
+                loop.gaping = 0
+            elif payload >= 0:
                 _wake_next(loop, crowd, payload, time)
             _take_turn(loop, owner, payload, 0)
             send_all(loop, crowd, time)

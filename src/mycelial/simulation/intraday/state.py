@@ -68,6 +68,8 @@ SCALARS = (
     "cancel_ns",
     "messages",  # order messages processed
     "wakes",
+    "gaping",  # a maker is on its way to close the spread
+    "gaps",  # how often one was called
     "throttled",
     "reported",  # events sent to participants from outside
     "view_at",  # stop before a message whose effect becomes public later than this, NEVER: go on
