@@ -1,49 +1,53 @@
 """How many decisions a second does a learning agent get? Benchmark B7: every class of environment, a random policy.
 
 python -m benchmarks.environment_speed            all of it, a few minutes
-python -m benchmarks.environment_speed --asked    only the asked figure: 1,117 background agents, 60 s a step
+python -m benchmarks.environment_speed --quick    only the asked figure: 1,117 background agents, 60 s a step
 
 Speed is counted by CPU time of this process, so other programs on the machine disturb it little. The named peer is
 ABIDES-gym with its rmsc04 market of 1,117 agents: 19 to 27 steps of 60 s a CPU-second on a machine of this class; it is
-not run here. Its market has about 1.7 order messages a simulated second; ours has more: its makers answer fills.
+not run here.
 """
 
 from __future__ import annotations
 
-import argparse
 import platform
 import resource
+import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
 import numpy as np
 
-from mycelial.agents.intraday.config import PopulationConfig
-from mycelial.environment import EnvConfig, Episode, Every, preset
+from mycelial.agents.intraday.presets import preset as ready
+from mycelial.environment import EnvConfig, Episode, Every
 from mycelial.environment.making import make_env, make_vec_env
 
+FUNDS = {"cash_orders": 500.0, "asset_orders": 500.0}
 ABIDES_STEPS = (19.0, 27.0)
 ASKED = 1_000.0
-# Numbers and rates of rmsc04: 1,000 noise agents, 102 value agents that wake every 175 s, 12 momentum agents every
-# 37 s, 2 market makers every 50 s; and one arbitrageur to make 1,117.
-RMSC04 = PopulationConfig().replace(
-    noise={"count": 1_000, "rate_hz": 0.0007, "excitation": 0.2},
-    value={"count": 102, "rate_hz": 0.0057},
-    chartist={"count": 12, "rate_hz": 0.027},
-    maker={"count": 2, "rate_hz": 0.02},
-    arbitrageur={"count": 1, "rate_hz": 0.1},
-    stop_holder={"count": 0},
-    executor={"count": 0},
-    learner={"count": 0},
-)
 
 
 def asked() -> EnvConfig:
-    """Return the configuration of the asked figure."""
-    return preset(
-        "kraken-btcusd", population=RMSC04, pace=Every(60.0), episode=Episode(seconds=86_400.0, warm_up_s=60.0)
+    """Return the configuration of the asked figure: counts and rates of rmsc04, and one noise agent more."""
+    instrument, population = ready("rmsc04")
+    population = population.replace(noise={"count": population.noise.count + 1_117 - population.agents})
+    return EnvConfig(
+        instrument, population, pace=Every(60.0), episode=Episode(seconds=23_400.0, warm_up_s=60.0), **FUNDS
+    )
+
+
+def quick_market() -> EnvConfig:
+    """Return a market of 200 agents with steps of 1 s."""
+    instrument, population = ready("default")
+    return EnvConfig(
+        replace(instrument, max_orders=2**12),
+        population.scaled(200),
+        pace=Every(1.0),
+        episode=Episode(seconds=3_600.0, warm_up_s=10.0),
+        **FUNDS,
     )
 
 
@@ -144,9 +148,7 @@ def print_threads(config: EnvConfig, books: int) -> None:
 
 def print_classes() -> None:
     """Print every class with n agents and B books, 200 background agents and 1 s a step."""
-    config = preset(
-        "kraken-btcusd", population=RMSC04.scaled(200), pace=Every(1.0), episode=Episode(3_600.0, warm_up_s=10.0)
-    )
+    config = quick_market()
     print("every class: 200 background agents, 1 s a step; steps of books a CPU-second [least, most]")
     rows: list[tuple[str, Callable[[int], int], int]] = [("MarketEnv", single(config), 2_000)]
     rows += [(f"MarketParallelEnv, {n} agents", parallel(config, n), 2_000 // n + 50) for n in (1, 2, 10, 100)]
@@ -163,20 +165,17 @@ def print_classes() -> None:
     print_threads(config, 64)
 
 
-def main() -> None:
-    """Print the asked figure, and the others unless `--asked`."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--asked", action="store_true", help="only the asked figure")
-    options = parser.parse_args()
-    print(f"{platform.machine()}, Python {platform.python_version()}")
+def main(quick: bool = False) -> None:
+    """Print the asked figure and, unless `quick`, every class."""
+    print(f"B7, environments: {platform.machine()}, Python {platform.python_version()}")
     start = time.process_time()
     single(asked())(1)
     print(f"first step, kernels loaded or compiled: {time.process_time() - start:.1f} s of CPU")
     print_asked()
-    if not options.asked:
+    if not quick:
         print_classes()
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB")
 
 
 if __name__ == "__main__":
-    main()
+    main(quick="--quick" in sys.argv)

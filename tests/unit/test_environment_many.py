@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
@@ -9,11 +11,11 @@ from pettingzoo.test import parallel_api_test, parallel_seed_test
 from tests.support.environments import choose, same, small, total_money
 
 from mycelial.domain.errors import ConfigError, DataError
-from mycelial.environment import Episode, QuotePair, Templates
+from mycelial.environment import Episode, QuotePair, RawRecords, Templates
 from mycelial.environment.parallel import MarketParallelEnv
 from mycelial.environment.single import MarketEnv
 from mycelial.environment.vector import MarketVectorEnv
-from mycelial.market.book import EventKind
+from mycelial.market.book import INPUT, EventKind
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -85,6 +87,22 @@ def test_a_ruined_agent_leaves_and_its_orders_are_cancelled():
     assert (terminated["agent_0"], truncated["agent_0"]) == (True, False)
     assert env.agents == ["agent_1"]
     assert account["cash_held"] == account["asset_held"] == 0
+
+
+def test_a_crowd_of_learning_agents_may_send_more_than_the_market_first_had_room_for():
+    rich = small(acting=RawRecords(32), instrument=replace(small().instrument, max_orders=2**13))
+    env = MarketParallelEnv(rich, 100)
+    env.reset(seed=1)
+    records = np.zeros(32, INPUT)
+    records["lots"], records["price"] = 1, np.arange(5_000, 5_032)
+
+    infos = env.step(dict.fromkeys(env.agents, records))[4]
+    orders = env.market.book.orders()
+
+    assert (orders["owner"] >= env.market.config.agents).sum() == 100 * 32
+    assert infos["agent_0"]["events_lost"] > 0
+    assert env.market.lost == 0
+    assert total_money(env.market) == (0, 0)
 
 
 def test_agents_at_different_distances_share_one_market():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from tests.support.environments import small
@@ -100,3 +103,20 @@ def test_the_book_block_is_the_exchange_s_book():
 
     assert seen["book"][0, :, 0] == pytest.approx((mid - book.bids[:, 0]) / config.observed.price_ticks, abs=1e-5)
     assert seen["book"][1, :, 1] == pytest.approx(np.log1p(book.asks[:, 1] / config.population.typical_lots))
+
+
+@pytest.mark.parametrize("missing", ["gymnasium", "pettingzoo"])
+def test_what_is_not_installed_is_named_with_how_to_install_it(missing):
+    script = f"""
+import sys
+sys.modules[{missing!r}] = None
+import mycelial
+try:
+    mycelial.make_env("kraken-btcusd", agents=2)
+except mycelial.errors.MissingExtra as error:
+    print(error)
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert missing in result.stdout
+    assert "pip install 'mycelial[env]'" in result.stdout

@@ -141,11 +141,14 @@ class Desk:
         header["loop_at"] = address(market.header)
         self._heard = 0
 
-    def heard(self, agent: int) -> dict[str, NDArray[np.integer[Any]]]:
-        """Return what reached an agent since `forget_heard`: the fields of EVENT, each ``[n]``."""
-        arrived, _ = self.market.inbox(self._heard)
+    def heard(self, agent: int) -> tuple[dict[str, NDArray[np.integer[Any]]], int]:
+        """Return what reached an agent since `forget_heard`, the fields of EVENT, each ``[n]``, and how many are lost.
+
+        The market keeps the latest few thousand deliveries to all learning agents together; older ones are lost.
+        """
+        arrived, count = self.market.inbox(self._heard)
         mine = arrived["event"][arrived["to"] == self.seats["owner"][agent]]
-        return {name: mine[name].copy() for name in _EVENT_FIELDS}
+        return {name: mine[name].copy() for name in _EVENT_FIELDS}, count - self._heard - len(arrived)
 
     def forget_heard(self) -> None:
         """Count everything that reached agents as told."""

@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from mycelial.agents.intraday.config import PopulationConfig
+from mycelial.agents.intraday.presets import PRESETS as POPULATIONS
+from mycelial.agents.intraday.presets import preset as ready
 from mycelial.domain.errors import ConfigError, NotFound
 from mycelial.environment.config import EnvConfig
 from mycelial.market.venues import Venue, packaged_venue, venue_names
@@ -69,7 +71,7 @@ def preset(
     worth = Decimal(QUOTE_VALUES.get(pair.quote, "1"))
     quantity = TYPICAL_USD / worth / price  # a typical order, in the base asset
     lot = max(pair.lot_size, Decimal(10) ** (quantity.adjusted() - 2))  # so that it has some hundreds of lots
-    crowd = population if isinstance(population, PopulationConfig) else PopulationConfig()
+    crowd = population if isinstance(population, PopulationConfig) else _residents(_name(venue, symbol))
     if isinstance(population, int):
         crowd = crowd.scaled(population)
     whole = venue.instrument(symbol, reference_price=price, lot_size=lot, max_orders=_orders(crowd))
@@ -87,6 +89,11 @@ def preset(
 def _orders(crowd: PopulationConfig) -> int:
     """Return room for live orders: makers quote ladders, others a few, learning agents as they like."""
     return max(4_096, int(1 << (4 * crowd.agents + 40 * crowd.maker.count - 1).bit_length()))
+
+
+def _residents(name: str) -> PopulationConfig:
+    """Return the population fitted to a pair, or else the default one."""
+    return ready(name if name in POPULATIONS else "default")[1]
 
 
 def _name(venue: Venue, symbol: str) -> str:

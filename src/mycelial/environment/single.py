@@ -23,8 +23,8 @@ class MarketEnv(gymnasium.Env[Any, Any]):
 
     `info` holds exact integers: ``time_ns``, ``value``, ``start_value``, ``profit`` (of the step; profits add up to
     the change of value), ``shortfall``, ``cash``, ``lots``; ``events``, what the agent has been told of its own orders
-    since the last step (the fields of EVENT, each ``[n]``); ``end``, why the episode is over; and the ``action_mask``
-    of templates.
+    since the last step (the fields of EVENT, each ``[n]``), and ``events_lost``, how many were too many; ``end``, why
+    the episode is over; and the ``action_mask`` of templates.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def facts_of(desk: Desk, agent: int) -> dict[str, Any]:
     seat = desk.seats[agent]
     facts: dict[str, Any] = {name: int(seat[name]) for name in FACTS}
     facts["time_ns"] = desk.market.now
-    facts["events"] = desk.heard(agent)
+    facts["events"], facts["events_lost"] = desk.heard(agent)
     if desk.header["templates_count"][0]:
         facts["action_mask"] = desk.masks()[agent].copy()
     if seat["end"]:
