@@ -34,7 +34,9 @@ from mycelial.simulation.intraday.market import IntradayMarket
 
 _TIFS = {"GTC": (Tif.GTC, 0), "POST": (Tif.GTC, Flag.POST_ONLY), "IOC": (Tif.IOC, 0), "FOK": (Tif.FOK, 0)}
 Arrays = dict[str, NDArray[np.void]]
+Told = dict[str, NDArray[np.integer[Any]]]  # what an agent heard: the fields of EVENT, each [n]
 _EVENT_FIELDS = tuple(name for name in EVENT.names or () if not name.startswith("_"))
+_NO_EVENTS = {name: np.zeros(0, EVENT[name]) for name in _EVENT_FIELDS}
 ENDS = ("", "ruin", "goal", "time")  # by `end` of a seat
 
 
@@ -141,18 +143,26 @@ class Desk:
         header["loop_at"] = address(market.header)
         self._heard = 0
 
-    def heard(self, agent: int) -> tuple[dict[str, NDArray[np.integer[Any]]], int]:
-        """Return what reached an agent since `forget_heard`, the fields of EVENT, each ``[n]``, and how many are lost.
+    def heard(self) -> tuple[list[Told], int]:
+        """Return what reached each agent since the last call, the fields of EVENT, each ``[n]``, and how many are lost.
 
         The market keeps the latest few thousand deliveries to all learning agents together; older ones are lost.
         """
-        arrived, count = self.market.inbox(self._heard)
-        mine = arrived["event"][arrived["to"] == self.seats["owner"][agent]]
-        return {name: mine[name].copy() for name in _EVENT_FIELDS}, count - self._heard - len(arrived)
+        count = int(self.market.header["inbox_count"][0])
+        if count == self._heard:
+            return [dict(_NO_EVENTS) for _ in range(self.agents)], 0
+        arrived, _ = self.market.inbox(self._heard)
+        lost = count - self._heard - len(arrived)
+        self._heard = count
+        order = np.argsort(arrived["to"], kind="stable")
+        edges = np.searchsorted(arrived["to"][order], int(self.seats["owner"][0]) + np.arange(self.agents + 1)).tolist()
+        events = arrived["event"][order]
+        columns = {name: np.ascontiguousarray(events[name]) for name in _EVENT_FIELDS}
+        return [{name: column[first:last] for name, column in columns.items()} for first, last in pairwise(edges)], lost
 
     def forget_heard(self) -> None:
         """Count everything that reached agents as told."""
-        self._heard = self.market.inbox(1 << 62)[1]
+        self._heard = int(self.market.header["inbox_count"][0])
 
     def masks(self) -> NDArray[np.int8]:
         """Return which choices are legal now: int8[agents, choices], 1 where one is."""

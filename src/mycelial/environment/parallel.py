@@ -45,6 +45,7 @@ class MarketParallelEnv(ParallelEnv[str, Any, Any]):
         self.config, self.form = config, observation
         self.possible_agents = [f"agent_{n}" for n in range(agents)]
         self.agents: list[str] = []
+        self._number = {name: n for n, name in enumerate(self.possible_agents)}
         self.desk = Desk(config, agents)
         self._desks = Desks([self.desk])
         self._rng: np.random.Generator | None = None
@@ -79,7 +80,7 @@ class MarketParallelEnv(ParallelEnv[str, Any, Any]):
         self._desks.open()
         self.desk.forget_heard()
         self.agents = self.possible_agents[:]
-        return self._seen(), self._facts()
+        return self._seen(), self._of_agents(facts_of(self.desk))
 
     def step(
         self, actions: dict[str, Any]
@@ -87,24 +88,18 @@ class MarketParallelEnv(ParallelEnv[str, Any, Any]):
         """Send everybody's actions and live until the next decision; who gives none does nothing."""
         self.desk.seats["choice"] = self.desk.seats["records"] = 0
         for name, action in actions.items():
-            give_action(self.desk, self._number(name), action)
+            give_action(self.desk, self._number[name], action)
         self._desks.step()
-        seats = self.desk.seats
-        rewards = {name: float(seats["reward"][self._number(name)]) for name in self.agents}
-        ends = {name: int(seats["end"][self._number(name)]) for name in self.agents}
-        seen, facts = self._seen(), self._facts()
-        self.desk.forget_heard()
+        rewards = self._of_agents(self.desk.seats["reward"].tolist())
+        ends = self._of_agents(self.desk.seats["end"].tolist())
+        seen, facts = self._seen(), self._of_agents(facts_of(self.desk))
         terminated = {name: end not in (0, TIME_UP) for name, end in ends.items()}
         truncated = {name: end == TIME_UP for name, end in ends.items()}
         self.agents = [name for name in self.agents if ends[name] == 0]
         return seen, rewards, terminated, truncated, facts
 
-    def _number(self, name: str) -> int:
-        return self.possible_agents.index(name)
+    def _of_agents(self, rows: list[Any]) -> dict[str, Any]:
+        return {name: rows[self._number[name]] for name in self.agents}
 
     def _seen(self) -> dict[str, Any]:
-        desk = self.desk
-        return {name: form_of(desk, desk.seen[self._number(name)], self.form) for name in self.agents}
-
-    def _facts(self) -> dict[str, dict[str, Any]]:
-        return {name: facts_of(self.desk, self._number(name)) for name in self.agents}
+        return {name: form_of(self.desk, self.desk.seen[self._number[name]], self.form) for name in self.agents}

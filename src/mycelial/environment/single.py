@@ -11,10 +11,10 @@ from mycelial.environment.spaces import action_space, form_of, give_action, obse
 
 import gymnasium  # isort: skip
 
-from mycelial.environment.config import EnvConfig, Form
+from mycelial.environment.config import EnvConfig, Form, Templates
 from mycelial.environment.desk import ENDS, Desk, Desks
 from mycelial.environment.schema import Schema
-from mycelial.environment.state import TIME_UP
+from mycelial.environment.state import SEAT, TIME_UP
 from mycelial.simulation.intraday.market import IntradayMarket
 
 
@@ -57,7 +57,7 @@ class MarketEnv(gymnasium.Env[Any, Any]):
         self.desk.reset(market_seed(self.np_random))
         self._desks.open()
         self.desk.forget_heard()
-        return form_of(self.desk, self.desk.seen[0], self.form), facts_of(self.desk, 0)
+        return form_of(self.desk, self.desk.seen[0], self.form), facts_of(self.desk)[0]
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Send an action and live until the next decision.
@@ -66,8 +66,7 @@ class MarketEnv(gymnasium.Env[Any, Any]):
         """
         give_action(self.desk, 0, action)
         self._desks.step()
-        seat, info = self.desk.seats[0], facts_of(self.desk, 0)
-        self.desk.forget_heard()
+        seat, info = self.desk.seats[0], facts_of(self.desk)[0]
         end = int(seat["end"])
         observation = form_of(self.desk, self.desk.seen[0], self.form)
         return observation, float(seat["reward"]), end not in (0, TIME_UP), end == TIME_UP, info
@@ -83,17 +82,24 @@ def market_seed(rng: np.random.Generator) -> int:
     return int(rng.integers(2**63 - 1))
 
 
-def facts_of(desk: Desk, agent: int) -> dict[str, Any]:
-    """Return the `info` of one agent."""
-    seat = desk.seats[agent]
-    facts: dict[str, Any] = {name: int(seat[name]) for name in FACTS}
-    facts["time_ns"] = desk.market.now
-    facts["events"], facts["events_lost"] = desk.heard(agent)
-    if desk.header["templates_count"][0]:
-        facts["action_mask"] = desk.masks()[agent].copy()
-    if seat["end"]:
-        facts["end"] = ENDS[seat["end"]]
-    return facts
+def facts_of(desk: Desk) -> list[dict[str, Any]]:
+    """Return the `info` of every agent, and count what they heard as told."""
+    heard, lost = desk.heard()
+    masks = desk.masks().copy() if isinstance(desk.config.acting, Templates) else None
+    now, infos = desk.market.now, []
+    for agent, row in enumerate(desk.seats.tolist()):
+        facts: dict[str, Any] = {name: row[column] for name, column in _COLUMNS}
+        facts["time_ns"] = now
+        facts["events"], facts["events_lost"] = heard[agent], lost
+        if masks is not None:
+            facts["action_mask"] = masks[agent]
+        if row[_END]:
+            facts["end"] = ENDS[row[_END]]
+        infos.append(facts)
+    return infos
 
 
 FACTS = ("value", "start_value", "profit", "shortfall", "cash", "lots")
+_NAMES = SEAT.names or ()
+_COLUMNS = tuple((name, _NAMES.index(name)) for name in FACTS)
+_END = _NAMES.index("end")
