@@ -191,7 +191,7 @@ class Desks:
         self.addresses = np.array([address(desk.header) for desk in self.desks], np.int64)
         self.whys = np.zeros(len(self.desks), np.int64)
         self.threads = max(1, min(threads, len(self.desks)))
-        self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
+        self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
 
     @classmethod
     def alike(cls, config: EnvConfig, books: int, agents: int = 1, threads: int = 1) -> tuple[Desks, Arrays]:
@@ -224,13 +224,15 @@ class Desks:
         count = len(self.desks)
         if self._pool is None:
             return int(kernel.run_desks(self.addresses, self.whys, 0, count, opening))
-        # more shares than threads, so that a thread with quiet markets goes on to another share
-        edges = np.linspace(0, count, min(count, 4 * self.threads) + 1).astype(int)
-        waiting = [
-            self._pool.submit(kernel.run_desks, self.addresses, self.whys, int(first), int(last), opening)
-            for first, last in pairwise(edges)
-        ]
-        return sum(int(share.result()) for share in waiting)
+        # more shares than threads, so that whoever has quiet markets goes on to another share
+        edges = np.linspace(0, count, min(count, 4 * self.threads) + 1).astype(int).tolist()
+        shares = iter(list(pairwise(edges)))
+
+        def work() -> int:
+            return sum(int(kernel.run_desks(self.addresses, self.whys, *share, opening)) for share in shares)
+
+        others = [self._pool.submit(work) for _ in range(self.threads - 1)]
+        return work() + sum(other.result() for other in others)
 
 
 def seat_arrays(config: EnvConfig, seats: int) -> Arrays:

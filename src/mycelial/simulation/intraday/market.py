@@ -12,7 +12,7 @@ from mycelial.agents.intraday.config import JITTERS, PopulationConfig
 from mycelial.agents.intraday.population import Population, draw_population, funding, opening_orders
 from mycelial.domain.errors import ConfigError, DataError, MycelialError
 from mycelial.domain.instrument import Instrument
-from mycelial.domain.memory import address
+from mycelial.domain.memory import address, blank
 from mycelial.domain.seeds import stream_key
 from mycelial.market.book import EVENT, INPUT, EventKind, OrderBook
 from mycelial.market.book.book import FREE
@@ -113,7 +113,7 @@ class IntradayMarket:
             "event_log": 2 * _LOG_ROOM if record else 1,
             "quantiles": max(1, len(latency.quantiles)),
         }
-        self._arrays = {name: np.zeros(rows[name], dtype) for name, dtype in ARRAYS.items()}
+        self._arrays = {name: blank(rows[name], dtype) for name, dtype in ARRAYS.items()}
         self._header = header
         self._arrays["free"]["slot"] = np.arange(rows["free"])
         self._arrays["quantiles"]["value"][: len(latency.quantiles)] = latency.quantiles
