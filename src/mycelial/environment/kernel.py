@@ -7,11 +7,10 @@ it stopped.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mycelial.domain.calling import record_at
-from mycelial.domain.kernels import helper
+from mycelial.domain.kernels import entry, helper
 from mycelial.environment.acting import act, cancel_everything, mark_legal
 from mycelial.environment.pictures import take_picture
 from mycelial.environment.state import (
@@ -255,7 +254,7 @@ def _start_accounts(desk: Desk) -> None:
         seat.start_cash, seat.start_lots, seat.start_value = seat.cash, seat.lots, seat.value
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def run_desks(desks: NDArray[np.int64], whys: NDArray[np.int64], first: int, last: int, opening: bool) -> int:
     """Step desks `first` to `last` - 1 whose `whys` is not DONE; return how many are not done then.
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mycelial.domain.calling import Unit, call_at, record_at
-from mycelial.domain.kernels import helper
+from mycelial.domain.kernels import entry, helper
 from mycelial.simulation.intraday.kernel import advance
 from mycelial.simulation.intraday.state import LOOP, Loop
 
@@ -36,7 +35,7 @@ def drive(loop: Loop, until: int) -> int:
     return int(loop.stopped)
 
 
-@njit(nogil=True, cache=True)
+@entry
 def run(header: NDArray[np.void], until: int) -> int:
     """Let everything happen up to and including `until`; return why it stopped (REACHED when it is done).
 
