@@ -13,6 +13,7 @@ BENCHMARKS = (
     "book_batches",
     "book_feeds",
     "book_logs",
+    "environment_speed",
     "intraday_speed",
     "replay_speed",
 )

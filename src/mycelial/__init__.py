@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mycelial.api import data as data
     from mycelial.api import simulate as simulate
     from mycelial.domain import errors as errors
+    from mycelial.environment.making import make_env as make_env
+    from mycelial.environment.making import make_vec_env as make_vec_env
 
 _PUBLIC = {
     "MarketRun": "mycelial.api:MarketRun",
@@ -24,6 +26,8 @@ _PUBLIC = {
     "data": "mycelial.api:data",
     "errors": "mycelial.domain.errors",
     "facts": "mycelial.facts",
+    "make_env": "mycelial.environment.making:make_env",
+    "make_vec_env": "mycelial.environment.making:make_vec_env",
     "preset": "mycelial.agents.symba.presets:preset",
     "simulate": "mycelial.api:simulate",
 }

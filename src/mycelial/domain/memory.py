@@ -14,6 +14,7 @@ alive and does not let them move.
 from __future__ import annotations
 
 import ctypes
+import mmap
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,29 @@ from numba import config, from_dtype, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+_LARGE = 1 << 18  # bytes
+
 
 def address(array: NDArray[Any]) -> int:
     """Return where an array begins in memory."""
     if not array.flags.c_contiguous:
         raise ValueError("only a contiguous array has rows at equal distances")
     return int(array.ctypes.data)
+
+
+def blank(rows: int, row: np.dtype[np.void]) -> NDArray[np.void]:
+    """Return zeros whose memory is taken from the system only where it is written.
+
+    `numpy.zeros` promises less: memory that was freed before is cleared, hence touched, from one end to the other, and
+    large arrays come in pages of two megabytes. A ladder of which a thousandth is used wants neither.
+    """
+    size = rows * row.itemsize
+    if size < _LARGE or not hasattr(mmap, "MAP_ANONYMOUS"):
+        return np.zeros(rows, row)
+    room = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        room.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(room, row)
 
 
 def reach(header: np.dtype[np.void], field: str, row: np.dtype[np.void]) -> Any:

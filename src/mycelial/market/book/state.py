@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mycelial.domain.errors import ConfigError
 from mycelial.domain.instrument import Instrument
-from mycelial.domain.memory import address, reach
+from mycelial.domain.memory import address, blank, reach
 from mycelial.market.book.records import EVENT
 
 VOLUME_DAYS = 30
@@ -129,6 +129,7 @@ ARRAYS = {
     "expiries": EXPIRY,  # [2 max_orders + 2] heap, stale entries included
     "events": EVENT,  # where events go
 }
+LADDER = ("levels", "hidden")  # of which little is ever written
 BOOK = np.dtype(
     [(name, "<i8") for name in RULES]
     + [(name, "<u8" if name == "digest" else "<i8") for name in SCALARS]
@@ -218,7 +219,7 @@ def allocate(
     header["owners"], header["tiers"] = owners, len(tiers)
     header["best_ask"] = ladder
     header["ids_room"], header["expiries_room"], header["events_room"] = rows["ids"], rows["expiries"], rows["events"]
-    state = State(header, {name: np.zeros(rows[name], dtype) for name, dtype in ARRAYS.items()})
+    state = State(header, {n: (blank if n in LADDER else np.zeros)(rows[n], dtype) for n, dtype in ARRAYS.items()})
     for column, name in enumerate(TIER.names or ()):
         state.arrays["schedule"][name] = tiers[:, column]
     accounts = state.arrays["accounts"]

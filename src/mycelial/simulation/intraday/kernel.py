@@ -46,7 +46,7 @@ from mycelial.simulation.intraday.state import (
     tape_of,
 )
 
-REACHED, LOG_FULL, QUEUE_FULL, EVENTS_FULL, DELIVERED = range(5)  # why `run` returned
+REACHED, LOG_FULL, QUEUE_FULL, EVENTS_FULL, DELIVERED, VIEW_DUE, PAUSED = range(7)  # why `run` returned
 SPARE = 2 * OUTBOX_ROOM  # queue entries and message slots one happening may need, stops and deliveries apart
 _NEW, _CANCEL, _CANCEL_ALL, _AMEND, _CONTROL_KIND, _FUND, _CLOCK = (int(kind) for kind in Kind)
 _TRADE, _RESTED = int(EventKind.TRADE), int(EventKind.RESTED)
@@ -81,7 +81,7 @@ def _wake_next(loop: Loop, crowd: Crowd, kind: int, now: int) -> None:
 
 
 @helper
-def _send_all(loop: Loop, crowd: Crowd, now: int) -> None:
+def send_all(loop: Loop, crowd: Crowd, now: int) -> None:
     """Put what the outbox holds on its way to the engine."""
     for n in range(crowd.sent):
         wish = outbox_of(crowd, n)
@@ -96,7 +96,8 @@ def _send_all(loop: Loop, crowd: Crowd, now: int) -> None:
         message = message_of(loop, slot)
         message.ts, message.kind, message.side, message.tif = now, wish.kind, wish.side, wish.tif
         message.flags, message.stp, message.owner, message.group = wish.flags, wish.stp, wish.owner, wish.group
-        message.handle, message.client_id, message.price, message.lots = wish.handle, 0, wish.price, wish.lots
+        message.handle, message.client_id = wish.handle, wish.client_id
+        message.price, message.lots = wish.price, wish.lots
         message.display, message.expire, message.aux = wish.display, wish.expire, wish.aux
         arrival = max(
             agent.last_arrival, now + travel(loop, agent.up, np.int64(wish.owner), np.int64(agent.sends), False)
@@ -112,6 +113,8 @@ def _report(loop: Loop, crowd: Crowd, owner: int, seq: int, done: int) -> None:
     if loop.queue_count >= loop.queue_room - SPARE:
         loop.lost += 1
         return
+    if owner >= loop.first_external:
+        loop.reported += 1
     agent = agent_of(crowd, owner)
     arrival = max(agent.last_delivery, done + travel(loop, agent.down, owner, seq, True))
     agent.last_delivery = arrival
@@ -239,28 +242,32 @@ def _deliver(loop: Loop, crowd: Crowd, owner: int, seq: int, now: int) -> bool:
     if owner < loop.first_external:
         lots = event.lots if (event.side == 0) == (np.int64(event.owner) == owner) else -event.lots
         _take_turn(loop, owner, TOLD, lots)
-        _send_all(loop, crowd, now)
+        send_all(loop, crowd, now)
         return False
     at = loop.inbox_count & loop.inbox_mask
     loop.inbox_count += 1
-    inbox_of(loop, at).time = now
+    inbox_of(loop, at).time, inbox_of(loop, at).to = now, owner
     words, kept = ring_words(loop, seq & loop.events_mask).words, inbox_words(loop, at).words
     for k in range(_EVENT_WORDS):
         kept[k + 1] = words[k]
     return True
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def run(header: NDArray[np.void], until: int) -> int:
-    """Let everything happen up to and including `until`; return why it stopped (REACHED when it is done).
+@helper
+def _is_later(loop: Loop, slot: int, arrival: int) -> bool:
+    """Tell whether what a message does becomes public only after `view_at`."""
+    wish = message_of(loop, slot)
+    cancels = wish.kind == _CANCEL or wish.kind == _CANCEL_ALL
+    return max(arrival, loop.engine_free) + (loop.cancel_ns if cancels else loop.service_ns) > loop.view_at
 
-    Parameters
-    ----------
-    header : LOOP[1]
-    """
-    loop = header[0]
+
+@helper
+def advance(loop: Loop, until: int) -> int:
+    """Let everything happen up to and including `until`; return why it stopped (REACHED when it is done)."""
     book, crowd = book_of(loop, 0), crowd_of(loop, 0)
     while True:
+        if book.event_seq >= loop.stop_event or loop.reported >= loop.stop_report:
+            return PAUSED
         if loop.queue_count > loop.queue_room - 2 * SPARE or loop.free_count < SPARE:
             return QUEUE_FULL
         if book.events_room < room_needed(book):
@@ -272,12 +279,16 @@ def run(header: NDArray[np.void], until: int) -> int:
         first = entry_of(loop, 0)
         time = first.time if loop.queue_count > 0 else until + 1
         if book.expiry_count > 0 and expiry_of(book, 0).expire <= min(time, until):
+            if expiry_of(book, 0).expire + loop.service_ns > loop.view_at:
+                return VIEW_DUE
             _expire(loop, book, crowd, expiry_of(book, 0).expire)
             continue
         if time > until:
             loop.now = until
             return REACHED
         rank, owner, payload = first.tie >> 56, (first.tie >> 32) & 0xFFFFFF, first.payload
+        if rank <= ORDER and _is_later(loop, payload, time):
+            return VIEW_DUE
         loop.now = time
         drop_first(loop)
         if rank == WAKE:
@@ -287,7 +298,7 @@ def run(header: NDArray[np.void], until: int) -> int:
             elif payload >= 0:
                 _wake_next(loop, crowd, payload, time)
             _take_turn(loop, owner, payload, 0)
-            _send_all(loop, crowd, time)
+            send_all(loop, crowd, time)
         elif rank == DELIVERY:
             if _deliver(loop, crowd, owner, payload, time) and loop.stop_on_delivery != 0:
                 return DELIVERED

@@ -12,11 +12,13 @@ from mycelial.agents.intraday.config import JITTERS, PopulationConfig
 from mycelial.agents.intraday.population import Population, draw_population, funding, opening_orders
 from mycelial.domain.errors import ConfigError, DataError, MycelialError
 from mycelial.domain.instrument import Instrument
-from mycelial.domain.memory import address
+from mycelial.domain.memory import address, blank
 from mycelial.domain.seeds import stream_key
 from mycelial.market.book import EVENT, INPUT, EventKind, OrderBook
 from mycelial.market.book.book import FREE
+from mycelial.market.book.state import NEVER
 from mycelial.simulation.intraday import kernel
+from mycelial.simulation.intraday.driver import compiled_loop, run
 from mycelial.simulation.intraday.engine import compiled_engine
 from mycelial.simulation.intraday.snapshot import Parts, pack, unpack
 from mycelial.simulation.intraday.state import ARRAYS, LOOP
@@ -111,7 +113,7 @@ class IntradayMarket:
             "event_log": 2 * _LOG_ROOM if record else 1,
             "quantiles": max(1, len(latency.quantiles)),
         }
-        self._arrays = {name: np.zeros(rows[name], dtype) for name, dtype in ARRAYS.items()}
+        self._arrays = {name: blank(rows[name], dtype) for name, dtype in ARRAYS.items()}
         self._header = header
         self._arrays["free"]["slot"] = np.arange(rows["free"])
         self._arrays["quantiles"]["value"][: len(latency.quantiles)] = latency.quantiles
@@ -120,6 +122,8 @@ class IntradayMarket:
         for ring in ("events", "tape", "inbox"):
             header[f"{ring}_mask"] = rows[ring] - 1
         header["first_external"] = self.config.agents
+        for name in ("view_at", "stop_event", "stop_report"):
+            header[name] = NEVER
         header["jitter"], header["quantiles_count"] = JITTERS.index(latency.jitter), len(latency.quantiles)
         for name in ("service_ns", "cancel_ns", "jitter_scale", "jitter_shape", "throttle_limit", "throttle_decay_hz"):
             header[name] = getattr(latency, name)
@@ -135,8 +139,8 @@ class IntradayMarket:
         header["book_at"] = address(self.book.state.header)
         header["crowd_at"] = address(self.population.header)
         header["self_at"] = address(header)
-        self._units = compiled_engine(), compiled_turn()
-        header["engine_at"], header["turn_at"] = (unit.address for unit in self._units)
+        self._units = compiled_engine(), compiled_turn(), compiled_loop()
+        header["engine_at"], header["turn_at"], header["run_at"] = (unit.address for unit in self._units)
 
     def _open(self) -> None:
         """Fund the agents and place the opening orders, part by part to stay small."""
@@ -179,17 +183,26 @@ class IntradayMarket:
             raise DataError(f"the market is at {self.now} ns and cannot go back to {time_ns}")
         self._header["stop_on_delivery"] = stop_on_delivery
         while True:
-            why = kernel.run(self._header, time_ns)
+            why = run(self._header, time_ns)
             if why in (kernel.REACHED, kernel.DELIVERED):
                 return self.now
-            if why == kernel.LOG_FULL:
-                self._drain()
-            elif why == kernel.EVENTS_FULL:
-                needed = 8 + 3 * self.book.state.scalar("live")
-                needed += 2 * (self.instrument.iceberg_parts + 1) * self.book.state.scalar("icebergs")
-                self.book.state.make_room(2 * needed)
-            else:
-                self._grow()
+            self.make_way(why)
+
+    def make_way(self, why: int) -> None:
+        """Make room for what the loop stopped for: a code of `kernel.run`."""
+        if why == kernel.LOG_FULL:
+            self._drain()
+        elif why == kernel.EVENTS_FULL:
+            needed = 8 + 3 * self.book.state.scalar("live")
+            needed += 2 * (self.instrument.iceberg_parts + 1) * self.book.state.scalar("icebergs")
+            self.book.state.make_room(2 * needed)
+        else:
+            self._grow()
+
+    @property
+    def header(self) -> NDArray[np.void]:
+        """The loop's header, ``LOOP[1]``, for kernels that drive this market."""
+        return self._header
 
     def submit(self, records: NDArray[np.void], owner: int, at: int | None = None) -> int:
         """Send records of an outside participant; return how many its throttle refused.

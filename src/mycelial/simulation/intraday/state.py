@@ -18,7 +18,7 @@ CONTROL, ORDER, DELIVERY, WAKE = 1, 2, 3, 4
 ENTRY = np.dtype([("time", "<i8"), ("tie", "<i8"), ("payload", "<i8")])
 
 NEXT = np.dtype([("slot", "<i8")])
-ARRIVED = np.dtype([("time", "<i8"), ("event", EVENT)])
+ARRIVED = np.dtype([("time", "<i8"), ("event", EVENT), ("to", "<i8")])  # `to`: the owner it was sent to
 TRADE = np.dtype(
     [
         ("time", "<i8"),
@@ -71,9 +71,16 @@ SCALARS = (
     "gaping",  # a maker is on its way to close the spread
     "gaps",  # how often one was called
     "throttled",
+    "reported",  # events sent to participants from outside
+    "view_at",  # stop before a message whose effect becomes public later than this, NEVER: go on
+    "stop_event",  # stop when the engine has written this many events
+    "stop_report",  # stop when so many events were sent to participants from outside
+    "until",  # what the compiled loop is asked, ...
+    "stopped",  # ... and why it returned
     "lost",  # deliveries that found no room, or whose event had left the ring
     "self_at",  # address of this header
     "engine_at",  # address of the compiled engine
+    "run_at",  # address of the compiled loop
     "turn_at",  # address of the compiled decisions
     "actor",  # agent whose turn it is,
     "why",  # what woke it,
