@@ -32,6 +32,11 @@ def entry(function: Callable[..., Any]) -> Any:
     return kept(njit(nogil=True, cache=True, **_OWNS_NOTHING)(function))
 
 
+def allocating_entry(function: Callable[..., Any]) -> Any:
+    """Compile an `entry` that makes arrays of its own, or calls kernels that do."""
+    return kept(njit(nogil=True, cache=True, error_model="numpy")(function))
+
+
 def kept(dispatcher: Any) -> Any:
     """Let a kernel kept on disk be compiled again when any file it may call into has changed.
 
@@ -62,19 +67,28 @@ def _widened(kind: Any) -> Any:
     return kind
 
 
-def helper(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile, once, a function that only kernels call: whole numbers arrive as int64 (uint64 stays what it is).
-
-    Numba compiles a function again for every combination of argument types it meets, and a constant counts as a type
-    of its own: a writer called with twenty reasons is compiled twenty times. Here arguments are widened first.
-    """
-    dispatcher = kernel(function)
+def _once(dispatcher: Any) -> Any:
+    """Let a kernel see whole numbers as int64 (uint64 stays what it is), so that it is compiled once."""
     find = getattr(dispatcher, "get_call_template", None)
     if find is None:  # compilation is switched off
-        return function
+        return dispatcher
 
     def find_widened(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
         return find(tuple(map(_widened, args)), {name: _widened(kind) for name, kind in kws.items()})
 
     dispatcher.get_call_template = find_widened
     return dispatcher
+
+
+def helper(function: Callable[..., Any]) -> Any:
+    """Compile, once, a function that only kernels call: whole numbers arrive as int64 (uint64 stays what it is).
+
+    Numba compiles a function again for every combination of argument types it meets, and a constant counts as a type
+    of its own: a writer called with twenty reasons is compiled twenty times. Here arguments are widened first.
+    """
+    return _once(kernel(function))
+
+
+def allocating_helper(function: Callable[..., Any]) -> Any:
+    """Compile a `helper` that makes arrays of its own."""
+    return _once(njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy")(function))

@@ -23,10 +23,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mycelial.domain.depth import BEST, COUNT, WORST, set_level
+from mycelial.domain.kernels import allocating_entry, allocating_helper
 from mycelial.domain.recording import SNAPSHOT
 from mycelial.market.book.records import EVENT, INPUT, Done, EventFlag, EventKind, Flag, Kind, Reject, Stp, Tif
 
@@ -107,7 +107,7 @@ class Feed(NamedTuple):
 class State(NamedTuple):
     """Everything that changes; **mutated** by the kernels."""
 
-    ladder: Ints  # [5, 2, n_prices] rows SHOWN to OWN_AT, sides, ranks of prices
+    ladder: Ints  # [6, 2, n_prices] rows SHOWN to NAMED, sides, ranks of prices
     ends: Ints  # [4, 2] rows BEST, WORST, COUNT of what is shown (see domain.depth) and OWN_BEST
     own: Ints  # [max_orders, O_COLUMNS] the first N_OWN are alive, in order of priority
     at: Ints  # [N_COUNTERS] see below
@@ -119,6 +119,7 @@ TRADED = 1  # recorded trades since the level was last told
 TAKEN = 2  # lots that own orders took of what is shown
 SPARED = 3  # recorded lots that own fills spared from a trade at their level
 OWN_AT = 4  # how many own orders rest here
+NAMED = 5  # scratch: levels that a snapshot names
 # Row of State.ends beside those of domain.depth: the best own price in ticks; -1 (bids) or NEVER (asks) without any
 OWN_BEST = 3
 # Counters in State.at
@@ -147,14 +148,14 @@ def new_state(n_prices: int, max_orders: int) -> State:
     at[NEXT_EXPIRE] = NEVER
     at[NEXT_HANDLE] = 1
     return State(
-        ladder=np.zeros((5, 2, n_prices), np.int64),
+        ladder=np.zeros((6, 2, n_prices), np.int64),
         ends=np.array([[-1, n_prices], [n_prices, -1], [0, 0], [-1, NEVER]]),
         own=np.zeros((max_orders, O_COLUMNS), np.int64),
         at=at,
     )
 
 
-@njit(cache=True)
+@allocating_entry
 def advance(feed: Feed, state: State, rules: Rules, inputs: Ints, events: Ints, until: int) -> int:
     """Let feed and inputs happen, in order of time, up to and including `until`.
 
@@ -200,13 +201,13 @@ def advance(feed: Feed, state: State, rules: Rules, inputs: Ints, events: Ints, 
     return DONE
 
 
-@njit
+@allocating_helper
 def most_events(state: State, batch: int) -> int:
     """Return the most events that one input, or one batch of so many levels, can cause."""
     return 3 * state.at[N_OWN] + state.ends[COUNT, 0] + state.ends[COUNT, 1] + batch + 8
 
 
-@njit(cache=True)
+@allocating_entry
 def fee(notional: int, ppm: int) -> int:
     """Return the fee of a fill, rounding half up; a negative rate is a rebate."""
     rate = abs(ppm)
@@ -217,7 +218,7 @@ def fee(notional: int, ppm: int) -> int:
 # Recorded data.
 
 
-@njit
+@allocating_helper
 def _recorded_trade(feed: Feed, state: State, rules: Rules, events: Ints, trade: int) -> None:
     price, left, taker = feed.trades[trade, T_PRICE], feed.trades[trade, T_LOTS], feed.trades[trade, T_SIDE]
     if taker < 0:
@@ -235,7 +236,7 @@ def _recorded_trade(feed: Feed, state: State, rules: Rules, events: Ints, trade:
         left -= _fill_resting(state, rules, events, order, left)
 
 
-@njit
+@allocating_helper
 def _fill_level(state: State, rules: Rules, events: Ints, side: int, price: int, left: int) -> None:
     """Let a recorded trade of `left` lots walk the queue at `price`: recorded lots and own orders in their order."""
     gone = 0  # recorded lots that this trade took so far
@@ -260,7 +261,7 @@ def _fill_level(state: State, rules: Rules, events: Ints, side: int, price: int,
         order += 1
 
 
-@njit
+@allocating_helper
 def _recorded_batch(feed: Feed, state: State, rules: Rules, events: Ints, batch: int) -> None:
     begin, end = feed.batches[batch, B_FIRST], feed.batches[batch + 1, B_FIRST]
     if feed.batches[batch, B_KIND] == SNAPSHOT:
@@ -270,12 +271,12 @@ def _recorded_batch(feed: Feed, state: State, rules: Rules, events: Ints, batch:
     _meet_other_side(feed, state, rules, events)
 
 
-@njit
+@allocating_helper
 def _forget_levels_not_in(feed: Feed, state: State, rules: Rules, begin: int, end: int) -> None:
     """A snapshot replaces the book: tell every level that it leaves out that it is gone."""
-    named = np.zeros((2, feed.prices.size), np.bool_)
+    named = state.ladder[NAMED]
     for update in range(begin, end):
-        named[feed.levels[update, L_SIDE], feed.levels[update, L_RANK]] = True
+        named[feed.levels[update, L_SIDE], feed.levels[update, L_RANK]] = 1
     for side in range(2):
         if state.ends[COUNT, side] > 0:
             low, high = (
@@ -283,11 +284,13 @@ def _forget_levels_not_in(feed: Feed, state: State, rules: Rules, begin: int, en
                 max(state.ends[BEST, side], state.ends[WORST, side]),
             )
             for rank in range(low, high + 1):
-                if state.ladder[SHOWN, side, rank] > 0 and not named[side, rank]:
+                if state.ladder[SHOWN, side, rank] > 0 and named[side, rank] == 0:
                     _tell_level(state, rules, side, rank, 0)
+    for update in range(begin, end):
+        named[feed.levels[update, L_SIDE], feed.levels[update, L_RANK]] = 0
 
 
-@njit
+@allocating_helper
 def _tell_level(state: State, rules: Rules, side: int, rank: int, lots: int) -> None:
     """The recorded level now shows `lots`."""
     if state.ladder[OWN_AT, side, rank] > 0:
@@ -309,7 +312,7 @@ def _tell_level(state: State, rules: Rules, side: int, rank: int, lots: int) -> 
     set_level(state.ladder[SHOWN], state.ends, side, rank, lots)
 
 
-@njit
+@allocating_helper
 def _meet_other_side(feed: Feed, state: State, rules: Rules, events: Ints) -> None:
     """Recorded lots that now stand at or beyond an own order's price trade with it."""
     for side in range(2):
@@ -323,13 +326,13 @@ def _meet_other_side(feed: Feed, state: State, rules: Rules, events: Ints) -> No
             state.ladder[TAKEN, 1 - side, rank] += _fill_resting(state, rules, events, order, there)
 
 
-@njit
+@allocating_helper
 def _reaches(side: int, own_price: int, price: int) -> bool:
     """Whether an own resting order at `own_price` would have met something at `price` from the other side."""
     return own_price >= price if side == 0 else own_price <= price
 
 
-@njit
+@allocating_helper
 def _available(state: State, side: int, rank: int) -> int:
     """Return the lots of a level that can still be taken."""
     return state.ladder[SHOWN, side, rank] - state.ladder[TRADED, side, rank] - state.ladder[TAKEN, side, rank]
@@ -338,7 +341,7 @@ def _available(state: State, side: int, rank: int) -> int:
 # Own orders.
 
 
-@njit
+@allocating_helper
 def _fill_resting(state: State, rules: Rules, events: Ints, order: int, most: int) -> int:
     """Fill an own resting order by up to `most` lots against the recorded market and return how many."""
     own = state.own[order]
@@ -355,7 +358,7 @@ def _fill_resting(state: State, rules: Rules, events: Ints, order: int, most: in
     return lots
 
 
-@njit
+@allocating_helper
 def _leave(state: State, events: Ints, order: int, reason: int, cause: int) -> None:
     """Take an own resting order out and say why."""
     own = state.own[order]
@@ -377,7 +380,7 @@ def _leave(state: State, events: Ints, order: int, reason: int, cause: int) -> N
     _remove(state, order)
 
 
-@njit
+@allocating_helper
 def _remove(state: State, order: int) -> None:
     if state.own[order, O_RANK] >= 0:
         state.ladder[OWN_AT, state.own[order, O_SIDE], state.own[order, O_RANK]] -= 1
@@ -388,7 +391,7 @@ def _remove(state: State, order: int) -> None:
     _refresh(state)
 
 
-@njit
+@allocating_helper
 def _refresh(state: State) -> None:
     """Look up the best own prices and the next expiry again."""
     bid, ask, expire = np.int64(-1), np.int64(NEVER), np.int64(NEVER)
@@ -402,7 +405,7 @@ def _refresh(state: State) -> None:
     state.ends[OWN_BEST, 0], state.ends[OWN_BEST, 1], state.at[NEXT_EXPIRE] = bid, ask, expire
 
 
-@njit
+@allocating_helper
 def _first_at(state: State, side: int, price: int) -> int:
     """Return the own order that comes first at a price it is known to have one at."""
     order = 0
@@ -411,7 +414,7 @@ def _first_at(state: State, side: int, price: int) -> int:
     return order
 
 
-@njit
+@allocating_helper
 def _expire(state: State, events: Ints) -> None:
     order = 0
     while order < state.at[N_OWN]:
@@ -421,7 +424,7 @@ def _expire(state: State, events: Ints) -> None:
             order += 1
 
 
-@njit
+@allocating_helper
 def _rest(feed: Feed, state: State, one: Ints) -> None:
     """Put an order (a row of own orders) behind everything shown at its price."""
     rank = np.searchsorted(feed.prices, one[O_PRICE])
@@ -440,7 +443,7 @@ def _rest(feed: Feed, state: State, one: Ints) -> None:
 # Inputs.
 
 
-@njit
+@allocating_helper
 def _input(feed: Feed, state: State, rules: Rules, events: Ints, record: Ints) -> None:
     kind = record[I_KIND]
     if kind == _NEW:
@@ -461,7 +464,7 @@ def _input(feed: Feed, state: State, rules: Rules, events: Ints, record: Ints) -
         _reject(state, events, record, _BAD_RECORD)
 
 
-@njit
+@allocating_helper
 def _new(feed: Feed, state: State, rules: Rules, events: Ints, record: Ints) -> None:
     side, flags, tif = record[I_SIDE], record[I_FLAGS], record[I_TIF]
     is_market = flags & _MARKET != 0
@@ -493,7 +496,7 @@ def _new(feed: Feed, state: State, rules: Rules, events: Ints, record: Ints) -> 
     _enter(feed, state, rules, events, one, record[I_STP], tif, cause)
 
 
-@njit
+@allocating_helper
 def _wrong_with(feed: Feed, state: State, record: Ints) -> int:
     """Return why a NEW record is refused, 0 when it is not."""
     flags, tif = record[I_FLAGS], record[I_TIF]
@@ -521,7 +524,7 @@ def _wrong_with(feed: Feed, state: State, record: Ints) -> int:
     return reason
 
 
-@njit
+@allocating_helper
 def _enter(feed: Feed, state: State, rules: Rules, events: Ints, one: Ints, stp: int, tif: int, cause: int) -> None:
     """Take what can be taken within the limit, then rest or leave."""
     side, other = one[O_SIDE], 1 - one[O_SIDE]
@@ -565,7 +568,7 @@ def _enter(feed: Feed, state: State, rules: Rules, events: Ints, one: Ints, stp:
         _say(state, events, _RESTED, 0, one, one[O_LEFT], one[O_LEFT], cause)
 
 
-@njit
+@allocating_helper
 def _next_available(feed: Feed, state: State, side: int, rank: int) -> int:
     """Return the best rank from `rank` on, towards worse prices, with lots to take; -1 when there is none."""
     if state.ends[COUNT, side] == 0:
@@ -580,7 +583,7 @@ def _next_available(feed: Feed, state: State, side: int, rank: int) -> int:
     return -1
 
 
-@njit
+@allocating_helper
 def _reachable(feed: Feed, state: State, side: int, price: int, enough: int) -> int:
     """Return the lots an order could take within `price`, counting no further than `enough`."""
     found = 0
@@ -593,7 +596,7 @@ def _reachable(feed: Feed, state: State, side: int, price: int, enough: int) -> 
     return found
 
 
-@njit
+@allocating_helper
 def _cancel_all(state: State, events: Ints, record: Ints) -> None:
     if record[I_SIDE] > 2:
         _reject(state, events, record, _BAD_RECORD)
@@ -612,7 +615,7 @@ def _cancel_all(state: State, events: Ints, record: Ints) -> None:
             _leave(state, events, order, _MASS, state.at[INPUTS])
 
 
-@njit
+@allocating_helper
 def _amend(feed: Feed, state: State, rules: Rules, events: Ints, record: Ints) -> None:
     order, cause = _find(state, record), state.at[INPUTS]
     if order < 0:
@@ -656,7 +659,7 @@ def _amend(feed: Feed, state: State, rules: Rules, events: Ints, record: Ints) -
     _enter(feed, state, rules, events, one, record[I_STP], tif, cause)
 
 
-@njit
+@allocating_helper
 def _find(state: State, record: Ints) -> int:
     """Return the place of the order that a record names, -1 when it is not alive."""
     if record[I_HANDLE] == -1:
@@ -667,7 +670,7 @@ def _find(state: State, record: Ints) -> int:
     return -1
 
 
-@njit
+@allocating_helper
 def _with_client_id(state: State, owner: int, client_id: int) -> int:
     for order in range(state.at[N_OWN]):
         if state.own[order, O_OWNER] == owner and state.own[order, O_CLIENT_ID] == client_id:
@@ -678,14 +681,14 @@ def _with_client_id(state: State, owner: int, client_id: int) -> int:
 # Output.
 
 
-@njit
+@allocating_helper
 def _say(state: State, events: Ints, kind: int, reason: int, own: Ints, lots: int, leaves: int, cause: int) -> int:
     """Emit an event of an own order and return its row."""
     side, owner, handle = own[O_SIDE], own[O_OWNER], own[O_HANDLE]
     return _emit(state, events, kind, reason, side, owner, handle, own[O_CLIENT_ID], own[O_PRICE], lots, leaves, cause)
 
 
-@njit
+@allocating_helper
 def _reject(state: State, events: Ints, record: Ints, reason: int) -> None:
     _emit(
         state,
@@ -703,7 +706,7 @@ def _reject(state: State, events: Ints, record: Ints, reason: int) -> None:
     )
 
 
-@njit
+@allocating_helper
 def _emit(
     state: State,
     events: Ints,

@@ -40,7 +40,7 @@ def act(crowd: Crowd, book: Book, i: int, why: int, now: int) -> None:
     elif kind == CHARTIST:
         act_chartist(crowd, book, i, now)
     elif kind == MAKER:
-        act_maker(crowd, book, i, now)
+        act_maker(crowd, book, i, why == GAPING, now)
     elif kind == ARBITRAGEUR:
         act_arbitrageur(crowd, book, i, now)
     elif kind == STOP_HOLDER:
@@ -56,4 +56,4 @@ def hear(crowd: Crowd, book: Book, i: int, signed_lots: int, now: int) -> None:
     """Tell agent `i` of its own fill (lots positive when it bought) and let it react."""
     if agent_of(crowd, i).kind == MAKER:
         learn_of_fill(crowd, i, signed_lots, now)
-        act_maker(crowd, book, i, now)
+        act_maker(crowd, book, i, False, now)

@@ -27,8 +27,8 @@ _POST_ONLY = int(Flag.POST_ONLY)
 
 
 @helper
-def act_maker(crowd: Crowd, book: Book, i: int, now: int) -> None:
-    """Bring every quote to where it should be, by amends where it is near enough to matter."""
+def act_maker(crowd: Crowd, book: Book, i: int, called: bool, now: int) -> None:
+    """Bring every quote to where it should be, but leave those near enough; when called, not the first."""
     agent = agent_of(crowd, i)
     view = sight(crowd, now - agent.down)
     full = inventory(crowd, book, i) / (crowd.maker_most_inventory * crowd.typical_lots)
@@ -48,7 +48,7 @@ def act_maker(crowd: Crowd, book: Book, i: int, now: int) -> None:
         if view.ask > 0:
             bid = min(bid, view.ask - 1.0)
         ask = max(ask, view.bid + 1.0)
-        near = crowd.maker_patience_ticks * (1.0 + level)
+        near = 0.0 if called and level == 0 else crowd.maker_patience_ticks * (1.0 + level)
         row = 2 * MOST_LEVELS * agent.seat + level
         _keep(crowd, book, i, row, 0, reachable(book, bid), int(size) if full < 1.0 else 0, near)
         _keep(crowd, book, i, row + MOST_LEVELS, 1, reachable(book, ask), int(size) if full > -1.0 else 0, near)

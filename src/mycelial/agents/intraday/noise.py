@@ -67,6 +67,8 @@ def take_at_market(crowd: Crowd, book: Book, i: int, side: int, lots: int, now: 
     """Trade at once, within the protection of the market."""
     view = sight(crowd, now - agent_of(crowd, i).down)
     touch = view.ask if side == 0 else view.bid
+    if touch == 0:  # nobody seen there; perhaps somebody comes before the order does
+        touch = view.last
     if touch == 0:
         return
     reach = max(touch * book.protection_ppm // 1_000_000, 1)

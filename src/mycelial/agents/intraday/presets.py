@@ -45,7 +45,88 @@ _RMSC = Instrument("ABM", Decimal("0.01"), Decimal("1"), max_lots=10**6, ladder_
 
 
 def _kraken() -> PopulationConfig:
-    return PopulationConfig()
+    """Quotes move with the reference many times a second; most of what leaves the book was cancelled, not traded."""
+    return PopulationConfig(
+        price_ticks=300000.0,
+        typical_lots=40,
+        size_sigma=2.5,
+        drift_bps=72.0,
+        news_share=0.8,
+        news_hz=0.15,
+        fundamental_bps=2.0,
+        fundamental_s=300.0,
+        reference_bps=0.1,
+        reference_s=2.0,
+        wealth_orders=20000.0,
+    ).replace(
+        noise={
+            "count": 1000,
+            "rate_hz": 0.008,
+            "market_share": 0.06,
+            "cancel_share": 0.44,
+            "depth_ticks": 120.0,
+            "depth_tail": 1.0,
+            "inside_share": 0.02,
+            "touch_share": 0.4,
+            "excitation": 0.6,
+            "excitation_s": 0.006,
+            "herding": 0.97,
+        },
+        maker={
+            "count": 24,
+            "rate_hz": 20.0,
+            "levels": 12,
+            "half_spread_ticks": 0.0,
+            "spacing_ticks": 26.0,
+            "size": 5.0,
+            "size_sigma": 1.7,
+            "growth": 1.12,
+            "anchor": 1.0,
+            "view_sd_bps": 0.02,
+            "widen": 0.0,
+            "close_ticks": 1.0,
+            "skew_ticks": 5.0,
+            "lean_ticks": 2.0,
+            "fear_ticks": 0.0,
+            "patience_ticks": 2.0,
+            "most_inventory": 8000.0,
+        },
+        arbitrageur={
+            "count": 4,
+            "rate_hz": 5.0,
+            "cost_bps": 0.5,
+            "error_bps": 0.05,
+            "size": 120.0,
+        },
+        executor={
+            "count": 20,
+            "rate_hz": 0.8,
+            "start_share": 0.03,
+            "least": 40.0,
+            "most": 8000.0,
+            "passive_share": 0.1,
+            "tail": 1.3,
+        },
+        value={
+            "count": 60,
+            "rate_hz": 0.006,
+            "view_sd_bps": 3.0,
+            "noise_sd_bps": 1.0,
+            "threshold_bps": 1.0,
+            "margin_bps": 1.0,
+        },
+        chartist={
+            "count": 40,
+            "rate_hz": 0.01,
+        },
+        learner={
+            "count": 40,
+            "rate_hz": 0.03,
+        },
+        latency={
+            "fast_us": 200.0,
+        },
+    )
 
 
 def _rmsc04() -> PopulationConfig:
