@@ -111,10 +111,11 @@ class _Stream:
 
 def _first_difference(expected: Records, found: Records) -> int | None:
     common = min(len(expected), len(found))
-    if expected[:common].tobytes() != found[:common].tobytes():
-        size = found.dtype.itemsize
-        a, b = (np.frombuffer(x[:common].tobytes(), np.uint8).reshape(common, size) for x in (expected, found))
-        return int(np.flatnonzero((a != b).any(axis=1))[0])
+    if common:
+        width = found.dtype.itemsize // 8
+        a, b = (rows[:common].view(np.int64).reshape(common, width) for rows in (expected, found))
+        if not np.array_equal(a, b):
+            return int(np.flatnonzero((a != b).any(axis=1))[0])
     return common if len(expected) != len(found) else None
 
 
