@@ -1,11 +1,25 @@
-"""Run every benchmark; `--quick` measures a smaller market in about half a minute."""
+"""Run every benchmark; `--quick` measures less, `--only NAME` measures one."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 
-from benchmarks import symba_speed
+BENCHMARKS = (
+    "symba_speed",
+    "mesa_market",
+    "book_speed",
+    "book_latency",
+    "book_batches",
+    "book_feeds",
+    "book_logs",
+    "intraday_speed",
+    "replay_speed",
+)
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-parser.add_argument("--quick", action="store_true", help="smaller and shorter worlds, about 30 s once compiled")
-symba_speed.main(quick=parser.parse_args().quick)
+parser.add_argument("--quick", action="store_true", help="smaller and shorter, a few minutes in all")
+parser.add_argument("--only", choices=BENCHMARKS, action="append", help="this one; repeat for more")
+chosen = parser.parse_args()
+for name in chosen.only or BENCHMARKS:
+    importlib.import_module(f"benchmarks.{name}").main(quick=chosen.quick)

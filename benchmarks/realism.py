@@ -2,10 +2,12 @@
 
     python -m benchmarks.realism --preset binance-btc-2018-2022 --assets 54 --seeds 10
     python -m benchmarks.realism --preset binance-btc-2018-2022 --controls --assets 20 --seeds 10
+    python -m benchmarks.realism --preset binance-btc-2018-2022 --ablations --assets 8 --seeds 5
     python -m benchmarks.realism --emergence --assets 8 --seeds 10
 
 Compares with packaged figures of real coins, or, with `--panel FILE --half validation`, with half of its coins.
 Seeds are 1001, 1002, ... unless `--first-seed` says otherwise; `emergence` was chosen on those, so give it 2001.
+`--ablations` switches the named parts of the preset off, one at a time (8 assets and 5 seeds are enough for that).
 `--controls` repeats every world with frozen and with random minds on the same fundamentals. `--emergence` lets value
 move by Gaussian steps only.
 """
@@ -26,6 +28,31 @@ from mycelial.simulation.run import simulate_world
 
 FIRST_SEED = 1001
 SPLIT_SEED = 7  # of the calibration whose validation coins `--half validation` takes
+
+# The parts of docs/concepts/realism.md, and what is set to do without each.
+ABLATIONS: dict[str, dict[str, object]] = {
+    "everything on": {},
+    "valuation quoting": {"quoting": 0.0},
+    "gestures in volatility": {"gesture_unit": "spread"},
+    "volume-weighted close": {"price_rule": "last"},
+    "divisible lots": {"lot": 1.0, "sizing": "all"},
+    "size by attention": {"fraction_attention": 0.0},
+    "attention": {"attention": False},
+    "news in attention": {"attention_sd": 0.0},
+    "market factor": {"market_sigma": 0.0},
+    "crises": {"crisis_rate": 0.0},
+    "changing volatility": {"volatility_own": 0.0, "volatility_market": 0.0},
+    "jumps": {"jump_rate": 0.0},
+    "drift": {"drift_sd": 0.0, "drift_mean": 0.0},
+    "typical market history": {"market_candidates": 1},
+    "daily signal": {"estimate": "leash"},
+    "turnover": {"turnover": 0.0, "reentry": 0.0},
+    "balanced newcomers": {"balanced_entry": False},
+    "tick": {"tick": 0.0},
+    "forecasts (own value only)": {"reflexivity_power": 20.0},
+}
+SHOWN = ("ks_returns", "ks_vol_10", "ks_vol_252", "acf1_r", "mean_acf_abs_r", "unchanged", "skew_median")
+SHOWN += ("coin_correlation",)
 
 
 def interquartile_mean(values: list[float]) -> float:
@@ -94,6 +121,21 @@ def realism(params: SymbaParameters, assets: int, seeds: list[int], real: Real, 
     return distances
 
 
+def ablations(params: SymbaParameters, assets: int, seeds: list[int], real: Real, workers: int) -> None:
+    """Print a row of a table for every part switched off: distance, checks failed, figures that move."""
+    print(f"| without | distance | failed of 33 | {' | '.join(SHOWN)} |\n|{'---|' * (3 + len(SHOWN))}")
+    for part, off in ABLATIONS.items():
+        changed = params.replace(**off)
+        if off and changed == params:
+            continue  # this preset does without it
+        with ThreadPoolExecutor(workers) as pool:
+            results = list(pool.map(lambda seed, p=changed: measure(p, assets, seed, real), seeds))
+        failed = [float(sum(not ok for _, ok in checks.values())) for _, checks in results]
+        shown = [f"{interquartile_mean([checks[name][0] for _, checks in results]):.3f}" for name in SHOWN]
+        distance = figure([value for value, _ in results])
+        print(f"| {part} | {distance} | {np.mean(failed):.1f} | {' | '.join(shown)} |", flush=True)
+
+
 def emergence(assets: int, seeds: list[int], workers: int) -> None:
     """Print what learning and random agents make of a Gaussian fundamental."""
     for minds in ("learning", "frozen", "zero_intelligence"):
@@ -121,6 +163,7 @@ def main() -> None:
     options.add_argument("--panel", type=Path)
     options.add_argument("--half", choices=["fit", "validation"], default="validation")
     options.add_argument("--controls", action="store_true")
+    options.add_argument("--ablations", action="store_true")
     options.add_argument("--emergence", action="store_true")
     given = options.parse_args()
     seeds = list(range(given.first_seed, given.first_seed + given.seeds))
@@ -132,6 +175,9 @@ def main() -> None:
     what = " ".join([given.preset, *given.set])
     print(f"{what}, {given.assets} assets of one world, seeds {seeds[0]}..{seeds[-1]}, against {real.name}")
     params = preset(given.preset).replace(**dict(part.split("=", 1) for part in given.set))
+    if given.ablations:
+        ablations(params, given.assets, seeds, real, given.workers)
+        return
     base = realism(params, given.assets, seeds, real, given.workers)
     for minds in ("frozen", "zero_intelligence") if given.controls else ():
         print(f"\ncontrol: {minds}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,15 @@ if TYPE_CHECKING:
     from mycelial.adapters.studies import StudyFolder
     from mycelial.config import Config
     from mycelial.facts.panel import Panel
+    from mycelial.market.book import OrderBook
+    from mycelial.market.rerun import Replayed
+    from mycelial.market.terms import MarketTerms
     from mycelial.simulation.campaign import Campaign
     from mycelial.simulation.curves import LearningCurves
 
 Progress = Callable[[int, int], None]  # (days done, days in all)
+
+INPUTS_LOG, EVENTS_LOG = "inputs.log", "events.log"  # in the folder of a recorded market
 
 # What the command line shows of a run, as `record` writes it.
 MANIFEST_FIELDS = (
@@ -186,6 +191,72 @@ def market_run(directory: Path) -> MarketRun:
         ),
         minds=params["minds"],
     )
+
+
+def record_market(
+    folder: Path, terms: MarketTerms, inputs: Iterable[NDArray[np.void]], *, since: OrderBook | None = None
+) -> OrderBook:
+    """Run inputs through a market and write both logs; return the book at the end.
+
+    Parameters
+    ----------
+    folder : where `INPUTS_LOG` and `EVENTS_LOG` go.
+    since : the book to go on from; an empty one otherwise.
+    """
+    from mycelial.adapters.market_logs import LogWriter
+    from mycelial.market.log import LogHeader
+
+    book = since or terms.open()
+    of_inputs = LogHeader("inputs", terms, book.seq)
+    of_events = LogHeader("events", terms, book.state.scalar("event_seq"))
+    with LogWriter(folder / INPUTS_LOG, of_inputs) as wishes, LogWriter(folder / EVENTS_LOG, of_events) as events:
+        for part in inputs:
+            wishes.append(part)
+            events.append(book.apply(part))
+    return book
+
+
+def replay_market(log: Path, *, since: Path | None = None, snapshot: Path | None = None) -> Replayed:
+    """Run the inputs of a log again and compare the events with the log of events beside it, if there is one.
+
+    Parameters
+    ----------
+    log : a log of inputs, or the folder of a recorded market.
+    since : a snapshot to begin with; the log must hold the inputs that follow it.
+    snapshot : where to write a snapshot of the book at the end.
+
+    Raises
+    ------
+    NotFound
+        If a file is not there.
+    DataError
+        If a file is damaged, or log and snapshot do not fit.
+    """
+    from mycelial.adapters.market_logs import LogReader, read_snapshot, write_snapshot
+    from mycelial.domain.errors import DataError
+    from mycelial.market.rerun import replay
+
+    log = log / INPUTS_LOG if log.is_dir() else log
+    reader = LogReader(log)
+    if reader.header.holds != "inputs":
+        raise DataError(f"{log}: holds events, not inputs; replay the log of inputs beside it")
+
+    def open_book() -> OrderBook:
+        return read_snapshot(since) if since is not None else reader.header.terms.open()
+
+    if open_book().seq != reader.header.first:
+        raise DataError(
+            f"{log}: begins with input {reader.header.first} but the book stands before input {open_book().seq}; name "
+            "the snapshot that the log goes on from"
+        )
+    beside = log.with_name(EVENTS_LOG)
+    events = LogReader(beside) if beside.is_file() else None
+    if events is not None and events.header.terms != reader.header.terms:
+        raise DataError(f"{beside}: belongs to a market on other terms than {log.name}; move it away")
+    replayed = replay(open_book, reader.chunks, events.chunks if events is not None else None)
+    if snapshot is not None and replayed.difference is None:
+        write_snapshot(snapshot, replayed.book)
+    return replayed
 
 
 def _peak_rss_mb() -> float:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 from tests.support.book_inputs import hostile_setup, hostile_stream
-from tests.support.books import Kernel, needs_kernel
+
+from mycelial.market.book import OrderBook
 
 TAKE_UP = """
 import sys
@@ -21,11 +22,10 @@ print(book.digest)
 """
 
 
-@needs_kernel
 def test_another_process_goes_on_from_a_snapshot(tmp_path: Path):
     setup = hostile_setup(2)
     inputs = hostile_stream(2, 3_000, setup)
-    book = setup.open(Kernel)
+    book = setup.open(OrderBook)
     book.apply(inputs[:1_500])
     (tmp_path / "book").write_bytes(book.snapshot())
     np.save(tmp_path / "inputs.npy", inputs[1_500:])

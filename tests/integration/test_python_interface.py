@@ -58,3 +58,11 @@ def test_the_example_measures_a_market(capsys: pytest.CaptureFixture[str]):
     assert "2 coins, 300 days, fingerprint" in said
     assert "KS distance of daily returns to Binance BTC pairs, 2018-2022: 0." in said
     assert "No promise of returns" in said
+
+
+def test_the_example_trades_in_an_order_book(capsys: pytest.CaptureFixture[str]):
+    runpy.run_path(str(EXAMPLES / "trade_in_an_order_book.py"))["main"]()
+
+    said = capsys.readouterr().out
+    assert "0.01000 BTC at 65000.0, fees 2.600000 and 1.625000 USD" in said
+    assert "cash of everybody, the exchange and the world: 0" in said

@@ -653,7 +653,8 @@ class OracleBook:
     def _need_funds(self, account: Account, order: Order, already_held: int) -> None:
         free = account.cash_free if order.is_buy else account.asset_free
         more = self._needed_hold(order) - already_held
-        need(account.may_borrow or more <= free, Reject.NO_FUNDS)
+        may_owe = account.may_borrow and free - more > -BALANCE_BOUND
+        need(more <= max(free, 0) or may_owe, Reject.NO_FUNDS)
 
     def _refresh(self, account: Account) -> None:
         """Drop the days that fell out of the window and look the rates up."""

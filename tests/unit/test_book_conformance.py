@@ -620,6 +620,24 @@ def test_each_mode_lets_through_what_it_should(mode: str, sent: str, answer: str
     assert refused == answer
 
 
+def test_an_order_that_reduces_is_measured_by_the_whole_position(make: Any):
+    setup = Setup(PLAIN.instrument, 3, may_borrow=True)
+    Market(make, setup, asset=0).play("""
+        A fund asset 5          | post A asset 5 | /
+        A sell a 3@120          | accept a 3@120; rest a 3 | / a3@120
+        A sell b 6@110 reduce   | reject reduce_only | / a3@120
+        A sell b 5@110 reduce   | accept b 5@110; rest b 5 | / b5@110 a3@120
+        A buy c 1@100 reduce    | reject reduce_only | / b5@110 a3@120
+        B buy s 5@110           | accept s 5@110; trade s b 5@110 left 0; gone b filled 5+0;
+                                | done s filled 5+0 | / a3@120
+        A sell d 1@110 reduce   | reject reduce_only | / a3@120
+        B buy t 3@120           | accept t 3@120; trade t a 3@120 left 0; gone a filled 3+0; done t filled 3+0 | /
+        A buy e 4@100 reduce    | reject reduce_only | /
+        A buy e 3@100 reduce    | accept e 3@100; rest e 3 | e3@100 /
+        A amend e lots=4        | amend e 4@100 was 100; rest e 4 | e4@100 /
+    """)
+
+
 def test_closing_ends_every_order_after_the_mode_is_told(make: Any):
     Market(make, PLAIN).play("""
         A buy a 1@90        | accept a 1@90; rest a 1 | a1@90 /
@@ -888,6 +906,19 @@ def test_balances_stay_below_two_to_the_62(make: Any):
     assert market.send(f"A fund cash {1 - bound}") == f"post A cash {1 - bound}"
     assert market.send("C fund cash 1") == "post C cash 1"
     assert market.send("A fund cash -1") == "reject bad_lots"
+
+
+def test_who_may_borrow_cannot_owe_two_to_the_62(make: Any):
+    rules = instrument(ladder_ticks=256, max_lots=2**31 - 1, cash_per_tick_lot=2**21)
+    market = Market(make, Setup(rules, 2, ((0, 0, 1_000_000),), may_borrow=True), cash=0, asset=0)
+    lots = 2**31 - 1
+    hold = 2 * 255 * lots * 2**21 + lots
+
+    for n in range(2**62 // hold):
+        assert market.send(f"A buy a{n} {lots}@255") == f"accept a{n} {lots}@255; rest a{n} {lots}"
+    assert market.send(f"A buy b {lots}@255") == "reject no_funds"
+    assert -(2**62) < market.account("A")[0] < hold - 2**62
+    assert market.send(f"A amend a0 lots={lots - 1}") == f"amend a0 {lots - 1}@255 was 255 kept"
 
 
 def test_a_market_buy_holds_at_its_protection_price(make: Any):

@@ -33,7 +33,7 @@ def live_book(
     table = np.array(people)
     lots, price = table[:, 0].astype(np.int64), table[:, 1].astype(np.float64)
     coins, cash = table[:, 2].astype(np.int64), table[:, 3].astype(np.float64)
-    fills, averages = fills_of(empty_fills(1, len(people)), 0), np.array([100.0, 100.0])
+    fills, averages = fills_of.py_func(empty_fills(1, len(people)), 0), np.array([100.0, 100.0])
     bids, asks = sort_book(lots, price, KEY, 1, fills)
     quoted_spread(price, fills, bids, asks, False, averages)
     close, volume = clear(lots, price, cash, coins, fills, bids, asks, 1.0, fee, cash_fee, False, price_rule, averages)
@@ -114,7 +114,7 @@ def test_one_uniform_price_suits_everybody_who_traded(people: People):
 def match_by_hand(people: People, fee: float) -> tuple[float, int, list[float], list[int]]:
     """Match two sorted lists pair by pair, as specification 9.4 tells it."""
     cash, coins = [float(m) for *_, m in people], [c for _, _, c, _ in people]
-    fills = fills_of(empty_fills(1, len(people)), 0)
+    fills = fills_of.py_func(empty_fills(1, len(people)), 0)
     table = np.array(people)
     n, m = sort_book(table[:, 0].astype(np.int64), table[:, 1].astype(np.float64), KEY, 1, fills)
     mask = (1 << 20) - 1
@@ -161,7 +161,7 @@ def test_matching_follows_the_loop_of_the_specification(people: People, fee: flo
 def test_books_are_sorted_best_first(people: People):
     table = np.array(people)
     lots, price = table[:, 0].astype(np.int64), table[:, 1].astype(np.float64)
-    fills = fills_of(empty_fills(1, len(people)), 0)
+    fills = fills_of.py_func(empty_fills(1, len(people)), 0)
 
     bids, asks = sort_book(lots, price, KEY, 1, fills)
 
@@ -174,7 +174,7 @@ def test_books_are_sorted_best_first(people: People):
 
 def test_ties_in_price_are_broken_differently_every_day():
     lots, price = np.full(12, 5, np.int64), np.full(12, 100.0)
-    fills = fills_of(empty_fills(1, 12), 0)
+    fills = fills_of.py_func(empty_fills(1, 12), 0)
     first = set()
 
     for day in range(200):
@@ -187,7 +187,7 @@ def test_ties_in_price_are_broken_differently_every_day():
 def test_the_matched_spread_ignores_orders_without_a_counterpart():
     lots = np.array([5, 5, 5, -5], np.int64)
     price = np.array([99.0, 98.0, 50.0, 101.0])
-    fills = fills_of(empty_fills(1, 4), 0)
+    fills = fills_of.py_func(empty_fills(1, 4), 0)
     bids, asks = sort_book(lots, price, KEY, 1, fills)
 
     every = quoted_spread(price, fills, bids, asks, False, np.zeros(2))
@@ -199,7 +199,7 @@ def test_the_matched_spread_ignores_orders_without_a_counterpart():
 
 def test_an_empty_side_keeps_its_last_average():
     lots, price = np.array([5, 3], np.int64), np.array([99.0, 97.0])
-    fills, averages = fills_of(empty_fills(1, 2), 0), np.array([90.0, 110.0])
+    fills, averages = fills_of.py_func(empty_fills(1, 2), 0), np.array([90.0, 110.0])
     bids, asks = sort_book(lots, price, KEY, 1, fills)
 
     spread = quoted_spread(price, fills, bids, asks, False, averages)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from mycelial.domain.lanes import bits_set, filled, highest, largest_of, lowest, scale, sum_before
+from mycelial.domain.lanes import at_most, below, bits_set, filled, highest, largest_of, lowest, scale, sum_before
 
-_NINE, _TWENTY_SEVEN, _SIXTEEN, _THIRTY_TWO = 9, 27, 16, 32
+_NINE, _TWENTY_SEVEN, _SIXTEEN, _THIRTY_TWO, _SIXTY_FOUR = 9, 27, 16, 32, 64
 
 
 @njit
@@ -25,6 +25,11 @@ def _read(floats: Any, shorts: Any, count: int) -> Any:
 @njit
 def _scale(floats: Any, factor: Any, extra: Any, least: Any) -> None:
     scale(floats, (1, 0), _TWENTY_SEVEN, factor, extra, least)
+
+
+@njit
+def _compare(codes: Any, x: Any) -> Any:
+    return below(codes, (1, 3), _SIXTY_FOUR, x), at_most(codes, (1, 3), _SIXTY_FOUR, x)
 
 
 def _places(flags: Any) -> int:
@@ -55,3 +60,11 @@ def test_scaling_changes_one_row_only() -> None:
     expected[1] = np.maximum(expected[1] * factor + extra, least)
     _scale(floats, factor, extra, least)
     assert np.array_equal(floats, expected)
+
+
+def test_comparisons_agree_with_numpy_at_both_ends_of_the_scale() -> None:
+    rng = np.random.default_rng(3)
+    for x in (-32768, -1, 0, 2, 32767):
+        codes = rng.choice(np.array([-32768, -1, 0, 1, 2, 32767], np.int16), (2, 80))
+        stretch = codes[1, 3:67]
+        assert [int(m) for m in _compare(codes, np.int16(x))] == [_places(stretch < x), _places(stretch <= x)]

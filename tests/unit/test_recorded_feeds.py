@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from mycelial.adapters.data.feeds import read_binance_feed, read_kraken_v1, read
 from mycelial.adapters.data.feeds.numbers import wire_integer
 from mycelial.domain.depth import depth_after_batches, depth_at
 from mycelial.domain.errors import DataError, NotFound
-from mycelial.domain.recording import BATCH, LEVEL, SNAPSHOT, MarketRecording
+from mycelial.domain.recording import BATCH, LEVEL, SNAPSHOT, TRADE, MarketRecording, clocks
 
 BINANCE = (
     "binance_spot_l2_btcusdt_20240808",
@@ -343,3 +344,14 @@ def test_time_going_back_is_refused():
 
     with pytest.raises(DataError, match="time goes back after batches row 0"):
         MarketRecording("toy", Decimal(1), Decimal(1), batches=table)
+
+
+def test_records_share_the_exchanges_clock_only_when_both_have_it():
+    book = recording_of([[(10, 1, 0)], [(10, 2, 0)], [(10, 3, 0)]])
+    trades = np.zeros(1, TRADE)
+    trades["ts"], trades["exchange_ts"], trades["side"] = 150, 1150, 1
+    assert [times.tolist() for times in clocks(replace(book, trades=trades))] == [[0, 100, 200], [150]]
+
+    book.batches["exchange_ts"] = [0, 1100, 1200]  # a snapshot without a time gets that of the next message
+
+    assert [times.tolist() for times in clocks(replace(book, trades=trades))] == [[1100, 1100, 1200], [1150]]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,12 +13,14 @@ from numba import njit
 from tests.support.oracle.memory import Memory, bin_code, reward_of, series_code
 
 from mycelial.agents.symba import fundamental, memory
+from mycelial.agents.symba.parameters import SymbaParameters
 from mycelial.agents.symba.policy import reinforcing
 from mycelial.agents.symba.population import draw_traits, snap_back_probability
 from mycelial.agents.symba.presets import preset
+from mycelial.agents.symba.profits import PAGE, rank_profit
 from mycelial.domain.seeds import generator
 
-reinforce = reinforcing(9)
+_reinforce = reinforcing(9)
 
 finite = st.floats(-1e6, 1e6, allow_nan=False, width=32)
 positive = st.floats(0.0, 1e6, allow_nan=False, width=32)
@@ -24,6 +29,34 @@ positive = st.floats(0.0, 1e6, allow_nan=False, width=32)
 @njit
 def code_of(x: float) -> int:
     return memory.code(x)
+
+
+@njit
+def reinforce(policy: Any, j: int, row: int, action: int, reward: int, kappa: float) -> None:
+    _reinforce(policy, j, row, action, reward, kappa)
+
+
+@njit
+def add_profit(
+    profits: Any, page_of: Any, used: Any, cap: int, stored: int, largest: bool, profit: float
+) -> tuple[int, int]:
+    return rank_profit(profits, page_of, used, 0, 0, cap, stored, largest, profit)
+
+
+@njit
+def through_a_ring(errors: Any, margins: Any, entries: Any) -> int:
+    """Write every entry to both rings, in the second one doubled; read them back and weigh each by its place."""
+    for at in range(entries.size):
+        memory.remember(errors, 0, at, memory.ERRORS_IN_A_WORD, 511 - entries[at])
+        memory.remember(margins, 0, at, memory.MARGINS_IN_A_WORD, 1023)
+    total = 0
+    for at in range(entries.size):
+        memory.remember(errors, 0, at, memory.ERRORS_IN_A_WORD, entries[at])
+        memory.remember(margins, 0, at, memory.MARGINS_IN_A_WORD, 2 * entries[at])
+    for at in range(entries.size):
+        total += (at + 1) * memory.recalled(errors, 0, at, memory.ERRORS_IN_A_WORD)
+        total += (at + 1) * memory.recalled(margins, 0, at, memory.MARGINS_IN_A_WORD)
+    return total
 
 
 @njit
@@ -91,16 +124,39 @@ def test_a_histogram_ranks_like_a_list(codes: list[int], where: int):
     assert memory.largest_in(histogram, 0, 0) == max(codes)
 
 
-@given(codes=st.lists(st.integers(-900, 900), min_size=1, max_size=80), cap=st.integers(1, 20))
-def test_the_heap_of_profits_keeps_the_largest(codes: list[int], cap: int):
-    heap, size = np.zeros((1, cap), np.int16), 0
+@given(profits=st.lists(st.floats(-2e6, 2e6), min_size=1, max_size=300), cap=st.integers(1, 200), largest=st.booleans())
+def test_profits_are_ranked_among_the_largest_or_the_latest(profits: list[float], cap: int, largest: bool):
+    stored_codes, page_of, used = np.zeros((1, 4, PAGE), np.int16), np.zeros((1, 2, 3), np.int32), np.ones(1, np.int64)
+    page_of[0, 0, 0], listed, stored = 1, [0], 1
 
-    for code in codes:
-        size = memory.push_heap(heap, 0, 0, size, cap, np.int16(code))
+    for profit in profits:
+        at_most = sum(old <= series_code(profit) for old in listed[-cap:])
+        reward, stored = add_profit(stored_codes, page_of, used, cap, stored, largest, profit)
+        if stored > 2:
+            assert reward == -reward_of(at_most / len(listed[-cap:]))
+        listed.append(series_code(profit))
+        if largest:
+            listed = sorted(listed)
 
-    assert size == min(cap, len(codes))
-    assert sorted(heap[0, :size]) == sorted(codes)[-cap:]
-    assert memory.count_below(heap, 0, 0, size, np.int16(0)) == sum(c < 0 for c in sorted(codes)[-cap:])
+    kept = min(cap, len(listed))
+    codes = [stored_codes[0, page_of[0, 0, k // PAGE] - 1, k % PAGE] for k in range(kept)]
+    assert sorted(codes) == sorted(listed[-cap:])
+    assert used[0] == 1 + (kept - 1) // PAGE
+
+
+@given(entries=st.lists(st.integers(0, 511), min_size=1, max_size=40))
+def test_a_ring_keeps_bins_apart(entries: list[int]):
+    errors, margins = np.zeros((1, 9), np.int64), np.zeros((1, 9), np.int64)
+
+    assert through_a_ring(errors, margins, np.array(entries)) == sum((k + 1) * 3 * e for k, e in enumerate(entries))
+
+
+def test_no_count_overflows_in_the_longest_run():
+    longest = next(f for f in fields(SymbaParameters) if f.name == "days").metadata["high"]
+    traits = draw_traits(preset("paper").replace(agents=2, days=longest, learning_days=1), 1, 1)
+
+    assert max(longest + 1, (traits.span + traits.tau + 1).max()) <= np.iinfo(np.int16).max  # values in a histogram
+    assert 2 * longest <= np.iinfo(np.uint16).max  # visits of an action: as taken, and as the best in hindsight
 
 
 @given(percentile=st.floats(0.0, 1.0))
@@ -162,6 +218,36 @@ def test_rare_jumps_are_large_ones():
         size.append(np.abs(jumps).mean())
 
     assert np.corrcoef(rate, size)[0, 1] < -0.7
+
+
+def test_choosing_among_market_histories_narrows_how_worlds_differ():
+    p = preset("extended").replace(days=900, learning_days=300, fundamental_sigma=0.0, market_loading_spread=0.0)
+    p = p.replace(drift_sd=0.0, drift_mean=0.0, market_sigma=0.03)
+
+    def totals(candidates: int) -> np.ndarray:
+        worlds = (
+            fundamental.draw_fundamental(p.replace(market_candidates=candidates), 1, seed).value for seed in range(60)
+        )
+        return np.array([np.log(value[0, -1] / value[0, p.learning_days]) for value in worlds])
+
+    free, typical = totals(1), totals(16)
+
+    assert np.median(np.abs(typical)) < 0.7 * np.median(np.abs(free))
+    assert np.unique(typical).size == typical.size  # still another world for every seed
+
+
+def test_part_of_a_crash_is_made_good_on_the_day_after():
+    p = preset("extended").replace(days=900, learning_days=300, fundamental_sigma=0.0, market_loading_spread=0.0)
+    p = p.replace(drift_sd=0.0, drift_mean=0.0, market_sigma=0.0001, crisis_rate=0.005, crisis_drop=-0.4)
+
+    def steps(rebound: float) -> np.ndarray:
+        paths = fundamental.draw_fundamental(p.replace(crisis_rebound=rebound), 1, 5)
+        return np.diff(np.log(paths.value[0]))
+
+    crashes = np.flatnonzero(steps(0.0) < -0.3)
+    assert crashes.size >= 2
+    assert np.allclose(steps(0.25)[crashes + 1] - steps(0.0)[crashes + 1], 0.1)
+    assert np.allclose(steps(0.25)[crashes], steps(0.0)[crashes])
 
 
 def test_recorded_fundamentals_are_taken_as_they_are():

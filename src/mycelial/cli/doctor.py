@@ -91,9 +91,9 @@ def _cache_finding() -> Finding:
     import os
     from pathlib import Path
 
-    from mycelial.simulation.daily import live
+    from mycelial.simulation.daily import live_compiled
 
-    folder = Path(live.stats.cache_path)
+    folder = Path(live_compiled.stats.cache_path)
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if os.access(existing, os.W_OK):
         return Finding("kernel cache", "ok", str(folder))

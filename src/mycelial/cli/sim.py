@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mycelial.cli import replay as replaying
 from mycelial.cli.options import ConfigFiles, Json, Seed, Settings, load_config
 from mycelial.cli.output import COMPILING, note, print_json
 
@@ -132,6 +133,9 @@ def curves(
         note(f"next: mycelial sim run {again} --out {directory}-zi")
     else:
         note(f"next: mycelial facts report {directory} binance-btc-2018-2022 --against {against}")
+
+
+app.command("replay")(replaying.replay)
 
 
 def record_with_progress(

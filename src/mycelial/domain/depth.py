@@ -16,6 +16,8 @@ from mycelial.domain.recording import SNAPSHOT, MarketRecording
 
 Ints = NDArray[np.int64]
 
+BEST, WORST, COUNT = 0, 1, 2  # rows of `empty_ends`
+
 
 @dataclass(frozen=True, eq=False)
 class Depth:
@@ -110,24 +112,23 @@ def sample_depth(
         Bid prices, bid lots, ask prices, ask lots. **Written**; zeros where there is no level.
     """
     book = np.zeros((2, prices.size), np.int64)
-    # best[0] is the highest bid's rank (-1 none), best[1] the lowest ask's (n none); worst the other ends
-    best, worst, count = empty_ladder(prices.size)
+    ends = empty_ends(prices.size)
     done = 0
     for sample in range(known.size):
         while done < known[sample]:
-            apply_batch(book, best, worst, count, kind[done], first[done], first[done + 1], rank, lots, side)
+            apply_batch(book, ends, kind[done], first[done], first[done + 1], rank, lots, side)
             if keep > 0:
-                cut_to(book, worst, count, keep)
+                cut_to(book, ends, keep)
             done += 1
         levels = out.shape[2]
-        found, at = 0, best[0]
-        while found < levels and found < count[0]:
+        found, at = 0, ends[BEST, 0]
+        while found < levels and found < ends[COUNT, 0]:
             if book[0, at] > 0:
                 out[0, sample, found], out[1, sample, found] = prices[at], book[0, at]
                 found += 1
             at -= 1
-        found, at = 0, best[1]
-        while found < levels and found < count[1]:
+        found, at = 0, ends[BEST, 1]
+        while found < levels and found < ends[COUNT, 1]:
             if book[1, at] > 0:
                 out[2, sample, found], out[3, sample, found] = prices[at], book[1, at]
                 found += 1
@@ -135,71 +136,63 @@ def sample_depth(
 
 
 @njit(cache=True)
-def empty_ladder(n_prices: int) -> tuple[Ints, Ints, Ints]:
-    """Return `best`, `worst` and `count` of an empty book (see `sample_depth`)."""
-    best = np.array([-1, n_prices])
-    worst = np.array([n_prices, -1])
-    return best, worst, np.zeros(2, np.int64)
+def empty_ends(n_prices: int) -> Ints:
+    """Return the ends of an empty book: int64[3, 2], rows BEST and WORST (ranks) and COUNT (levels), columns sides.
+
+    The best bid of an empty side has rank -1, its best ask rank n_prices; the worst the other way round.
+    """
+    return np.array([[-1, n_prices], [n_prices, -1], [0, 0]])
 
 
 @njit(cache=True)
-def apply_batch(
-    book: Ints,
-    best: Ints,
-    worst: Ints,
-    count: Ints,
-    kind: int,
-    begin: int,
-    end: int,
-    rank: Ints,
-    lots: Ints,
-    side: Ints,
-) -> None:
-    """Apply one batch to a ladder of lots by price rank; `book`, `best`, `worst` and `count` are **mutated**."""
-    n = book.shape[1]
+def apply_batch(book: Ints, ends: Ints, kind: int, begin: int, end: int, rank: Ints, lots: Ints, side: Ints) -> None:
+    """Apply one batch to a ladder of lots by price rank; `book` and `ends` are **mutated**."""
     if kind == SNAPSHOT:
         for one in range(2):
-            if count[one] > 0:
-                low, high = min(best[one], worst[one]), max(best[one], worst[one])
+            if ends[COUNT, one] > 0:
+                low, high = min(ends[BEST, one], ends[WORST, one]), max(ends[BEST, one], ends[WORST, one])
                 book[one, low : high + 1] = 0
-            count[one] = 0
-        best[0], best[1], worst[0], worst[1] = -1, n, n, -1
+        ends[:] = empty_ends(book.shape[1])
     for update in range(begin, end):
-        set_level(book, best, worst, count, side[update], rank[update], lots[update])
+        set_level(book, ends, side[update], rank[update], lots[update])
 
 
 @njit(cache=True)
-def set_level(book: Ints, best: Ints, worst: Ints, count: Ints, side: int, at: int, lots: int) -> None:
+def set_level(book: Ints, ends: Ints, side: int, at: int, lots: int) -> None:
     """Set one level to `lots` and keep the ends of its side right."""
     before = book[side, at]
     book[side, at] = lots
     if lots > 0:
         if before == 0:
-            count[side] += 1
+            ends[COUNT, side] += 1
             if side == 0:
-                best[0], worst[0] = max(best[0], at), min(worst[0], at)
+                ends[BEST, 0], ends[WORST, 0] = max(ends[BEST, 0], at), min(ends[WORST, 0], at)
             else:
-                best[1], worst[1] = min(best[1], at), max(worst[1], at)
+                ends[BEST, 1], ends[WORST, 1] = min(ends[BEST, 1], at), max(ends[WORST, 1], at)
     elif before > 0:
-        count[side] -= 1
+        ends[COUNT, side] -= 1
         n = book.shape[1]
-        if count[side] == 0:
-            best[side], worst[side] = (-1, n) if side == 0 else (n, -1)
+        if ends[COUNT, side] == 0:
+            ends[BEST, side], ends[WORST, side] = (-1, n) if side == 0 else (n, -1)
             return
         inward = -1 if side == 0 else 1  # from the best price to worse ones
-        while book[side, best[side]] == 0:
-            best[side] += inward
-        while book[side, worst[side]] == 0:
-            worst[side] -= inward
+        best, worst = ends[BEST, side], ends[WORST, side]
+        while book[side, best] == 0:
+            best += inward
+        while book[side, worst] == 0:
+            worst -= inward
+        ends[BEST, side], ends[WORST, side] = best, worst
 
 
 @njit(cache=True)
-def cut_to(book: Ints, worst: Ints, count: Ints, keep: int) -> None:
+def cut_to(book: Ints, ends: Ints, keep: int) -> None:
     """Drop the worst levels of each side until `keep` are left."""
     for side in range(2):
         inward = -1 if side == 0 else 1
-        while count[side] > keep:
-            book[side, worst[side]] = 0
-            count[side] -= 1
-            while book[side, worst[side]] == 0:
-                worst[side] -= inward
+        while ends[COUNT, side] > keep:
+            worst = ends[WORST, side]
+            book[side, worst] = 0
+            ends[COUNT, side] -= 1
+            while book[side, worst] == 0:
+                worst -= inward
+            ends[WORST, side] = worst

@@ -79,7 +79,7 @@ class Instrument:
         )
         need(0 <= self.min_notional < MOST_CASH, f"min_notional {self.min_notional} must be from 0 to 2^62")
         need(0 <= self.protection_ppm <= 1_000_000, f"protection_ppm {self.protection_ppm} must be from 0 to 1,000,000")
-        need(self.iceberg_parts >= 1, f"iceberg_parts {self.iceberg_parts} must be at least 1")
+        need(1 <= self.iceberg_parts <= 1_000, f"iceberg_parts {self.iceberg_parts} must be from 1 to 1,000")
         need(
             # twice, so that the notional and a fee of 100 % fit together
             2 * self.ladder_ticks * self.max_lots * self.cash_per_tick_lot < MOST_CASH,

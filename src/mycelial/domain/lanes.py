@@ -110,6 +110,21 @@ def _emit_filled(typing_context: Any, table: Any, index: Any, size: Any) -> Any:
     return types.uint64(table, index, size), build
 
 
+def _emitting_compared(relation: str) -> Callable[..., Any]:
+    def emit(typing_context: Any, table: Any, index: Any, size: Any, x: Any) -> Any:
+        if not isinstance(size, types.IntegerLiteral):
+            return None
+        lanes = int(size.literal_value)
+
+        def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            values = _load(builder, _address(context, builder, signature, args), lanes)
+            return _mask(builder, builder.icmp_signed(relation, values, _repeat(builder, args[3], lanes)))
+
+        return types.uint64(table, index, size, types.int16), build
+
+    return emit
+
+
 def _emit_sum_before(typing_context: Any, table: Any, index: Any, size: Any, count: Any) -> Any:
     if not isinstance(size, types.IntegerLiteral):
         return None
@@ -175,6 +190,16 @@ filled: Any = _kernel(
     _emit_filled,
     lambda table, index, size: _plain_mask(_stretch(table, index, size) != 0),
     "Return which of `size` integers from `index` on are not 0, as bits; `size` is a constant power of 2 up to 64.",
+)
+below: Any = _kernel(
+    _emitting_compared("<"),
+    lambda table, index, size, x: _plain_mask(_stretch(table, index, size) < x),
+    "Return which of `size` int16 from `index` on are below x, as bits; `size` is a constant power of 2 up to 64.",
+)
+at_most: Any = _kernel(
+    _emitting_compared("<="),
+    lambda table, index, size, x: _plain_mask(_stretch(table, index, size) <= x),
+    "Return which of `size` int16 from `index` on are not larger than x, as bits; `size` likewise.",
 )
 sum_before: Any = _kernel(
     _emit_sum_before,

@@ -123,3 +123,26 @@ class MarketRecording:
         """Return the index of the batch that each level update belongs to."""
         sizes = np.diff(np.append(self.batches["first"], self.levels.size))
         return np.repeat(np.arange(self.batches.size), sizes)
+
+
+def clock(records: Records) -> NDArray[np.int64]:
+    """Return the exchange's time where it wrote one, else ours, made ascending.
+
+    Single records without one (a snapshot from another channel) get that of the next record, or the one before.
+    """
+    times: NDArray[np.int64] = records["exchange_ts"].copy()
+    written = np.flatnonzero(times > 0)
+    if not written.size:
+        times = records["ts"].copy()
+    elif written.size < times.size:
+        following = np.searchsorted(written, np.arange(times.size))
+        times = times[written[np.minimum(following, written.size - 1)]]
+    return np.maximum.accumulate(times) if times.size else times
+
+
+def clocks(recording: MarketRecording) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the times of batches and of trades on one clock: the exchange's when it wrote both, else ours."""
+    batches, trades = recording.batches, recording.trades
+    if trades.size and batches.size and (trades["exchange_ts"] > 0).any() != (batches["exchange_ts"] > 0).any():
+        return batches["ts"].copy(), trades["ts"].copy()
+    return clock(batches), clock(trades)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from mycelial.domain.depth import depth_after_batches, depth_at
 from mycelial.domain.errors import DataError
-from mycelial.domain.recording import QUOTE, MarketRecording, Records
-from mycelial.facts.level_changes import clock, level_changes
+from mycelial.domain.recording import QUOTE, MarketRecording, Records, clock
+from mycelial.facts.level_changes import level_changes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -14,8 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mycelial.domain.depth import apply_batch, cut_to, empty_ladder, price_index, set_level
-from mycelial.domain.recording import SNAPSHOT, MarketRecording, Records
+from mycelial.domain.depth import BEST, COUNT, apply_batch, cut_to, empty_ends, price_index, set_level
+from mycelial.domain.recording import SNAPSHOT, MarketRecording, clocks
 
 Ints = NDArray[np.int64]
 
@@ -51,16 +51,17 @@ def level_changes(recording: MarketRecording) -> LevelChanges:
     at = np.searchsorted(index.prices, trades["price"])
     at = np.minimum(at, max(index.prices.size - 1, 0))
     known = (side >= 0) & (index.prices[at] == trades["price"]) if index.prices.size else np.zeros(side.size, np.bool_)
+    batch_time, trade_time = clocks(recording)
     out = np.zeros((5, recording.levels.size), np.int64)
     explain_levels(
         recording.batches["kind"].copy(),
-        clock(recording.batches),
+        batch_time,
         np.append(recording.batches["first"], recording.levels.size),
         index.prices,
         index.rank,
         recording.levels["lots"].copy(),
         recording.levels["side"].copy(),
-        clock(trades)[known],
+        trade_time[known],
         at[known],
         1 - side[known],  # the maker's side
         trades["lots"][known],
@@ -71,13 +72,6 @@ def level_changes(recording: MarketRecording) -> LevelChanges:
     keep = (kind != SNAPSHOT) & (out[4] > 0)
     ts = recording.batches["ts"][recording.batch_of_level()]
     return LevelChanges(ts[keep], out[0][keep], out[1][keep], out[2][keep], out[3][keep], out[4][keep] / 2)
-
-
-def clock(records: Records) -> Ints:
-    """Return the exchange's time where it wrote one, else ours, made ascending."""
-    written: Ints = records["exchange_ts"]
-    times = written if written.size and written.min() > 0 else records["ts"]
-    return np.maximum.accumulate(times) if times.size else times.copy()
 
 
 @njit(cache=True)
@@ -99,20 +93,20 @@ def explain_levels(
     """Write joined, traded, cancelled, distance and twice the mid of each update into `out`, int64[5, n_levels]."""
     book = np.zeros((2, prices.size), np.int64)
     traded = np.zeros((2, prices.size), np.int64)
-    best, worst, count = empty_ladder(prices.size)
+    ends = empty_ends(prices.size)
     trade = 0
     for batch in range(kind.size):
         while trade < trade_time.size and trade_time[trade] <= batch_time[batch]:
             traded[trade_side[trade], trade_rank[trade]] += trade_lots[trade]
             trade += 1
         if kind[batch] == SNAPSHOT:
-            apply_batch(book, best, worst, count, SNAPSHOT, first[batch], first[batch + 1], rank, lots, side)
+            apply_batch(book, ends, SNAPSHOT, first[batch], first[batch + 1], rank, lots, side)
             traded[:] = 0
             continue
         twice_mid = 0
-        if count[0] > 0 and count[1] > 0:
-            twice_mid = prices[best[0]] + prices[best[1]]
-            touch_bid, touch_ask = prices[best[0]], prices[best[1]]
+        if ends[COUNT, 0] > 0 and ends[COUNT, 1] > 0:
+            twice_mid = prices[ends[BEST, 0]] + prices[ends[BEST, 1]]
+            touch_bid, touch_ask = prices[ends[BEST, 0]], prices[ends[BEST, 1]]
         for update in range(first[batch], first[batch + 1]):
             one, at = side[update], rank[update]
             change = lots[update] - book[one, at]
@@ -123,6 +117,6 @@ def explain_levels(
             if twice_mid > 0:
                 out[3, update] = touch_bid - prices[at] if one == 0 else prices[at] - touch_ask
                 out[4, update] = twice_mid
-            set_level(book, best, worst, count, one, at, lots[update])
+            set_level(book, ends, one, at, lots[update])
         if keep > 0:
-            cut_to(book, worst, count, keep)
+            cut_to(book, ends, keep)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mycelial.domain.draws import bits
+from mycelial.domain.kernels import kernel, shared_kernel
 
 LAST, AVERAGE, AUCTION = 0, 1, 2  # closing price: last match, volume-weighted mean, uniform price
 _INDEX_BITS = np.uint64((1 << 20) - 1)
@@ -33,6 +33,7 @@ class Fills(NamedTuple):
     bids: NDArray[np.uint64]  # [I] scratch: sort keys
     asks: NDArray[np.uint64]  # [I] scratch
     left: NDArray[np.int64]  # [I] scratch: unfilled lots
+    spare: NDArray[np.uint64]  # [I] scratch: keys on their way
 
 
 def empty_fills(assets: int, agents: int) -> Fills:
@@ -48,10 +49,11 @@ def empty_fills(assets: int, agents: int) -> Fills:
         bids=np.zeros(shape, np.uint64),
         asks=np.zeros(shape, np.uint64),
         left=np.zeros(shape, np.int64),
+        spare=np.zeros(shape, np.uint64),
     )
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def fills_of(every: Fills, j: int) -> Fills:
     """Return asset j's view of the fills of all assets."""
     return Fills(
@@ -64,10 +66,11 @@ def fills_of(every: Fills, j: int) -> Fills:
         every.bids[j],
         every.asks[j],
         every.left[j],
+        every.spare[j],
     )
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@shared_kernel
 def sort_book(
     order_lots: NDArray[np.int64], order_price: NDArray[np.float64], key: np.uint64, day: int, fills: Fills
 ) -> tuple[int, int]:
@@ -90,18 +93,47 @@ def sort_book(
         else:
             ask_keys[asks] = (level << _S32) | tie | np.uint64(i)
             asks += 1
-    bid_keys[:bids].sort()
-    ask_keys[:asks].sort()
+    _sort(bid_keys, bids, fills.spare)
+    _sort(ask_keys, asks, fills.spare)
     return bids, asks
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
+def _sort(keys: NDArray[np.uint64], count: int, spare: NDArray[np.uint64]) -> None:
+    """Sort the first `count` of `keys`, all different, by merging runs that double in length; `spare` is scratch."""
+    source, target, moved = keys, spare, False
+    width = 1
+    while width < count:
+        for start in range(0, count, 2 * width):
+            middle, stop = min(start + width, count), min(start + 2 * width, count)
+            a, b, k = start, middle, start
+            while a < middle and b < stop:  # without a branch on the keys: nobody could guess it
+                first, second = source[a], source[b]
+                earlier = first < second
+                target[k] = first if earlier else second
+                a += int(earlier)
+                b += int(not earlier)
+                k += 1
+            for n in range(a, middle):
+                target[k] = source[n]
+                k += 1
+            for n in range(b, stop):
+                target[k] = source[n]
+                k += 1
+        source, target, moved = target, source, not moved
+        width *= 2
+    if moved:
+        for n in range(count):
+            keys[n] = spare[n]
+
+
+@kernel
 def agent_of(key: np.uint64) -> int:
     """Return the agent packed into a sort key."""
     return int(key & _INDEX_BITS)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@shared_kernel
 def quoted_spread(
     order_price: NDArray[np.float64], fills: Fills, bids: int, asks: int, matched: bool, averages: NDArray[np.float64]
 ) -> float:
@@ -125,7 +157,7 @@ def quoted_spread(
     return abs(averages[0] - averages[1])
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _uniform_price(
     order_lots: NDArray[np.int64], order_price: NDArray[np.float64], fills: Fills, n: int, m: int
 ) -> float:
@@ -151,7 +183,7 @@ def _uniform_price(
     return price
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _record(fills: Fills, i: int, signed: int, price: float) -> None:
     if fills.lots[i] == 0 and fills.value[i] == 0.0:
         fills.touched[fills.touched_count[0]] = i
@@ -161,7 +193,7 @@ def _record(fills: Fills, i: int, signed: int, price: float) -> None:
     fills.last_lots[i], fills.last_price[i] = signed, price
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@shared_kernel
 def clear(
     order_lots: NDArray[np.int64],
     order_price: NDArray[np.float64],
@@ -244,7 +276,7 @@ def clear(
     return close, volume
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _average_left(
     order_price: NDArray[np.float64],
     fills: Fills,

@@ -27,6 +27,7 @@ _POLYNOMIAL = 0xEDB88320
 
 # Everything below is unsigned: signed division and indices would cost the kernel half of its speed.
 _ALL_ONES = np.uint64(0xFFFFFFFF)
+START = _ALL_ONES  # of the register of `with_entry`
 _BYTE = np.uint64(0xFF)
 _S8, _S16, _S24 = (np.uint64(n) for n in (8, 16, 24))
 _ASCII_0, _TEN, _HUNDRED, _THOUSAND, _MYRIAD = (np.uint64(n) for n in (48, 10, 100, 1000, 10_000))
@@ -88,6 +89,18 @@ def l3_checksum(
     crc = _ALL_ONES
     crc = _append_orders(crc, ask_ticks, ask_lots, price_step, lot_step)
     crc = _append_orders(crc, bid_ticks, bid_lots, price_step, lot_step)
+    return int(crc ^ _ALL_ONES)
+
+
+@njit
+def with_entry(crc: np.uint64, price: int, lots: int) -> np.uint64:
+    """Return the register after one level or order; begin with `START`, end with `finished`."""
+    return _append(_append(crc, np.uint64(price)), np.uint64(lots))
+
+
+@njit
+def finished(crc: np.uint64) -> int:
+    """Return the checksum of what went into the register."""
     return int(crc ^ _ALL_ONES)
 
 

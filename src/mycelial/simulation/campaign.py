@@ -53,6 +53,9 @@ def compile_kernels(campaign: Campaign) -> None:
 def simulate(campaign: Campaign, progress: Progress | None = None) -> Iterator[WorldRun]:
     """Yield the finished worlds in the order of their runs; at most `threads` are in the making at a time.
 
+    Worlds take unequal times, because the bankrupt rest, so as many again wait behind them: no thread idles until the
+    oldest world is done.
+
     `progress` is called with (days done, days in all) over all runs, from any thread.
     """
     if campaign.runs == 1:
@@ -78,7 +81,7 @@ def simulate(campaign: Campaign, progress: Progress | None = None) -> Iterator[W
         try:
             for run in range(campaign.runs):
                 waiting.append(pool.submit(one, run))
-                if len(waiting) == campaign.threads:
+                if len(waiting) == 2 * campaign.threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

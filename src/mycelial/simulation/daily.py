@@ -10,14 +10,17 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from mycelial.agents.symba.forecast import choose_forecast, estimate_value, learn_forecasting, mean_bias_pct
+from mycelial.agents.symba.decision import HOLD, decide
+from mycelial.agents.symba.estimate import estimate_value, mean_bias_pct
+from mycelial.agents.symba.forecast import choose_forecast
+from mycelial.agents.symba.learning_to_forecast import learn_forecasting
+from mycelial.agents.symba.learning_to_trade import learn_trading
+from mycelial.agents.symba.orders import order
+from mycelial.agents.symba.perception import expect_moves, perceive, recall
 from mycelial.agents.symba.population import (
-    KEY_ACTIVITY,
     KEY_BOOK,
-    KEY_TURNOVER,
     LOTS,
     PRICE,
     Forecaster,
@@ -26,36 +29,50 @@ from mycelial.agents.symba.population import (
     Trader,
     Traits,
 )
-from mycelial.agents.symba.rules import BEST, FIXED, NO_LEADER, NOISE, WORST, Rules
+from mycelial.agents.symba.rules import (
+    Rules,
+)
 from mycelial.agents.symba.signals import Signals, set_price, update_index, update_signals
-from mycelial.agents.symba.trading import HOLD, decide, expect_moves, learn_trading, order, perceive, recall
-from mycelial.domain.borrowed import borrowed
-from mycelial.domain.draws import normal, uniform
+from mycelial.domain.kernels import entry, kernel
 from mycelial.market.call_auction import Fills, agent_of, clear, fills_of, quoted_spread, sort_book
-from mycelial.simulation.world import Books, Mood, Record, World
+from mycelial.simulation.attention import feel, remember_mood
+from mycelial.simulation.wealth import bankruptcies, leader_of, open_day, renew
+from mycelial.simulation.world import CROWD, Books, Crowd, Mood, Record, World
 
 OPEN, ACT, CLOSE = 1, 2, 4  # parts of a day, added up
 WHOLE_DAY = OPEN + ACT + CLOSE
 
-_CROWD = 256  # agents who pass through the stages together: what they touch fits into the second-level cache
-_ACCOUNTING_START = 10  # day of the first bankruptcy yardstick
-_GRACE_DAYS = 5  # days after each yardstick without bankruptcies
-_HALF_NORMAL_MEAN = 1.2533141373155001  # 1 / E|N(0, 1)|
 
-
-@njit(nogil=True, cache=True, error_model="numpy")
 def live(world: World, first_day: int, stop_day: int, parts: int, first_asset: int, stop_asset: int) -> None:
     """Live `parts` of days first_day..stop_day-1 of a world, in place; only assets first_asset..stop_asset-1 act."""
-    rules, traits, forecaster = world.rules, borrowed(world.traits), borrowed(world.forecaster)
-    trader, past, purse = borrowed(world.trader), borrowed(world.past), borrowed(world.purse)
-    signals, mood, record = borrowed(world.signals), borrowed(world.mood), borrowed(world.record)
-    books, fills, keys, world_key = (
-        borrowed(world.books),
-        borrowed(world.fills),
-        borrowed(world.keys),
-        borrowed(world.world_key),
-    )
-    fundamental, uncertainty = borrowed(world.fundamental), borrowed(world.uncertainty)
+    live_compiled(*world, first_day, stop_day, parts, first_asset, stop_asset)
+
+
+@entry
+def live_compiled(
+    rules: Rules,
+    traits: Traits,
+    forecaster: Forecaster,
+    trader: Trader,
+    past: Past,
+    purse: Purse,
+    signals: Signals,
+    mood: Mood,
+    record: Record,
+    books: Books,
+    fills: Fills,
+    crowd: Crowd,
+    keys: NDArray[np.uint64],
+    world_key: NDArray[np.uint64],
+    fundamental: NDArray[np.float64],
+    uncertainty: NDArray[np.float64],
+    first_day: int,
+    stop_day: int,
+    parts: int,
+    first_asset: int,
+    stop_asset: int,
+) -> None:
+    """See `live`; a world comes in pieces, because compiling takes a copy of all of it wherever one piece is named."""
     for t in range(first_day, stop_day):
         if parts & OPEN:
             open_day(rules, traits.cash0, traits.lots0, purse, signals, t)
@@ -64,7 +81,7 @@ def live(world: World, first_day: int, stop_day: int, parts: int, first_asset: i
             if rules.attention or rules.volatility_gesture:
                 feel(rules, mood, keys, world_key, t)
         if parts & ACT:
-            leader = leader_of(rules, purse, signals.price)
+            leader = leader_of(rules, purse, signals.price, t)
             for j in range(first_asset, stop_asset):
                 update_signals(signals, rules, traits, j, t)
                 act(
@@ -76,6 +93,7 @@ def live(world: World, first_day: int, stop_day: int, parts: int, first_asset: i
                     purse,
                     signals,
                     books,
+                    crowd,
                     keys,
                     fundamental[j, t],
                     uncertainty[j, t],
@@ -99,39 +117,7 @@ def live(world: World, first_day: int, stop_day: int, parts: int, first_asset: i
                 renew(rules, purse, signals.price, keys, t)
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def open_day(
-    rules: Rules,
-    cash0: NDArray[np.float64],
-    lots0: NDArray[np.int64],
-    purse: Purse,
-    signals: Signals,
-    t: int,
-) -> None:
-    """Carry prices over, pay interest and dividends, revive everybody at the end of the learning phase."""
-    prices, cash, lots, reference = signals.price, purse.cash, purse.lots, purse.cash_reference
-    bankrupt, own_ask = purse.bankrupt, purse.ask
-    growth, carry = 1.0 + rules.risk_free_rate / rules.days_year, rules.lot * rules.dividend_rate / rules.days_year
-    for i in range(rules.agents):
-        cash[i] *= growth
-    for j in range(rules.assets):
-        last = prices[j, t - 1]
-        set_price(prices, signals.price_sum, signals.square_sum, j, t, last)
-        for i in range(rules.agents):
-            # Q8: the authors' code values coins at the agent's own last ask.
-            price = own_ask[j, i] if rules.own_ask_valuation else last
-            cash[i] += lots[j, i] * price * carry
-    if t == rules.learning_days:
-        for i in range(rules.agents):
-            bankrupt[i], cash[i] = False, cash0[i]
-            for j in range(rules.assets):
-                lots[j, i] = lots0[j, i]
-    for i in range(rules.agents):
-        if t == 1 or (t >= 2 * rules.days_week and reference[i] == 0.0):
-            reference[i] = cash[i]
-
-
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@kernel
 def act(
     rules: Rules,
     traits: Traits,
@@ -141,6 +127,7 @@ def act(
     purse: Purse,
     signals: Signals,
     books: Books,
+    crowd: Crowd,
     keys: NDArray[np.uint64],
     value: float,
     uncertainty: float,
@@ -154,10 +141,8 @@ def act(
     """Let all agents forecast and order in asset j, a crowd at a time; the leader, if any, alone and first."""
     price, before = signals.price[j, t], signals.price[j, t - 1]
     forecast, bankrupt = forecaster.forecast, purse.bankrupt
-    # What one stage leaves to the next, for the crowd at hand.
-    row, state, action = np.empty(_CROWD, np.int64), np.empty(_CROWD, np.int64), np.empty(_CROWD, np.int64)
-    where, deed, estimate = np.empty(_CROWD, np.int64), np.empty(_CROWD, np.int64), np.empty(_CROWD, np.float64)
-    green = np.empty(_CROWD, np.bool_)
+    row, state, action, green = crowd.row[j], crowd.state[j], crowd.action[j], crowd.green[j]
+    where, deed, estimate = crowd.where[j], crowd.deed[j], crowd.estimate[j]
     leader_action, done = HOLD * 3, 0
     lead = leader >= 0
     while done < rules.agents:
@@ -167,7 +152,7 @@ def act(
             if done == leader:  # has acted already
                 done += 1
                 continue
-            first, stop = done, min(done + _CROWD, rules.agents)
+            first, stop = done, min(done + CROWD, rules.agents)
             if first < leader:
                 stop = min(stop, leader)
             done = stop
@@ -205,7 +190,7 @@ def act(
             leader_action, lead = action[0] if not bankrupt[leader] else leader_action, False
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@kernel
 def collect_orders(
     books: Books, every: Fills, record: Record, key: np.uint64, matched_spread: bool, j: int, t: int
 ) -> None:
@@ -220,7 +205,7 @@ def collect_orders(
     books.size[j, 0], books.size[j, 1] = bids, asks
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@kernel
 def close_book(
     rules: Rules, purse: Purse, past: Past, signals: Signals, books: Books, every: Fills, j: int, t: int
 ) -> None:
@@ -261,144 +246,3 @@ def close_book(
         else:
             moment[j, slot, LOTS] = filled[i]
             moment[j, slot, PRICE] = value[i] / max(1, abs(filled[i]))
-
-
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def leader_of(rules: Rules, purse: Purse, price: NDArray[np.float64]) -> int:
-    """Return the agent whom the herd copies: the richest or poorest one outside the herd, a fixed one, or -1."""
-    cash, lots, bankrupt = purse.cash, purse.lots, purse.bankrupt
-    if rules.herd_leader == NO_LEADER or rules.herd_leader == NOISE or rules.herd >= rules.agents:
-        return -1
-    if rules.herd_leader == FIXED:
-        return rules.agents - 1
-    leader, top = -1, 0.0
-    for i in range(rules.herd, rules.agents):
-        if bankrupt[i]:
-            continue
-        nav = cash[i]
-        for j in range(rules.assets):
-            nav += lots[j, i] * rules.lot * price[j, 0]
-        if leader < 0 or (rules.herd_leader == BEST and nav > top) or (rules.herd_leader == WORST and nav < top):
-            leader, top = i, nav
-    return leader
-
-
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def bankruptcies(
-    rules: Rules,
-    purse: Purse,
-    record: Record,
-    prices: NDArray[np.float64],
-    floor_pct: NDArray[np.int64],
-    t: int,
-) -> None:
-    """Reset yearly yardsticks and ruin agents who fell below their floor relative to the market (section 10)."""
-    cash, lots, bankrupt, nav0, ratios = purse.cash, purse.lots, purse.bankrupt, purse.nav0, record.year_nav_pct
-    own_ask = purse.ask
-    if t < _ACCOUNTING_START:
-        return
-    phase = (t - _ACCOUNTING_START) % rules.days_accounting
-    year = (t - _ACCOUNTING_START) // rules.days_accounting
-    ratio_sum, alive = 0.0, 0
-    for i in range(rules.agents):
-        if bankrupt[i]:
-            continue
-        nav = cash[i]
-        for j in range(rules.assets):
-            price = prices[j, t]
-            if rules.own_ask_valuation:
-                price = own_ask[j, i]
-            nav += lots[j, i] * rules.lot * price
-        if phase == 0:
-            nav0[i] = nav
-        ratio = 100.0 * nav / nav0[i] if nav0[i] > 0.0 else 100.0
-        ratios[year, i] = ratio
-        ratio_sum += ratio
-        alive += 1
-    mean_ratio = ratio_sum / alive if alive > 0 else 100.0
-    record.nav_ratio_pct[t] = mean_ratio
-    if phase > _GRACE_DAYS:
-        discount = max(0, 100 - int(mean_ratio))
-        for i in range(rules.agents):
-            if not bankrupt[i] and ratios[year, i] + discount <= floor_pct[i]:
-                bankrupt[i] = True
-                cash[i] = 0.0
-                for j in range(rules.assets):
-                    lots[j, i] = 0
-    ruined = 0
-    for i in range(rules.agents):
-        ruined += int(bankrupt[i])
-    record.bankrupt_pct[t] = 100.0 * ruined / rules.agents
-
-
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def feel(rules: Rules, mood: Mood, keys: NDArray[np.uint64], world_key: NDArray[np.uint64], t: int) -> None:
-    """Set today's attention of every asset from past surprises and news of its own and of the market."""
-    assets, phi = rules.assets, rules.attention_persistence
-    scale = rules.attention_sd * math.sqrt(1.0 - phi * phi)
-    common = 0.0
-    for j in range(assets):
-        common += 0.5 * (mood.quick[j] + mood.slow[j]) / assets
-    mood.news[assets] = phi * mood.news[assets] + scale * normal(world_key[0], np.uint64(4 * t))
-    share = rules.attention_market
-    for j in range(assets):
-        mood.news[j] = phi * mood.news[j] + scale * normal(keys[j, KEY_ACTIVITY], np.uint64(t))
-        stirred = (1.0 - share) * 0.5 * (mood.quick[j] + mood.slow[j]) + share * common
-        news = math.sqrt(1.0 - share) * mood.news[j] + math.sqrt(share) * mood.news[assets]
-        mood.activity[j] = math.exp(max(stirred, -1.0) - 1.0 + news)
-
-
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def remember_mood(rules: Rules, mood: Mood, volume: float, previous: float, close: float, j: int) -> None:
-    """Fold today's move and volume into the moving averages of asset j."""
-    move = abs(math.log(close / previous))
-    surprise = min(6.0, move / max(mood.usual_move[j], 1e-6))
-    if mood.usual_volume[j] > 0.0:
-        surprise += rules.attention_volume * (min(8.0, volume / mood.usual_volume[j]) - 1.0)
-        mood.usual_volume[j] += 0.01 * (volume - mood.usual_volume[j])
-    else:
-        mood.usual_volume[j] = volume
-    mood.quick[j] += 0.3 * (surprise - mood.quick[j])
-    mood.slow[j] += 0.03 * (surprise - mood.slow[j])
-    mood.move[j] = max(0.002, mood.move[j] + 0.03 * (move - mood.move[j]))
-    mood.usual_move[j] += 0.005 * (move - mood.usual_move[j])
-
-
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def renew(rules: Rules, purse: Purse, price: NDArray[np.float64], keys: NDArray[np.uint64], t: int) -> None:
-    """Replace a few agents, and let some bankrupt ones return, with a portfolio drawn around the population's mean."""
-    cash, lots, bankrupt, nav0 = purse.cash, purse.lots, purse.bankrupt, purse.nav0
-    agents, key = rules.agents, keys[0, KEY_TURNOVER]
-    mean_cash, alive = 0.0, 0
-    for i in range(agents):
-        if not bankrupt[i]:
-            mean_cash += cash[i]
-            alive += 1
-    if alive == 0:
-        return
-    mean_cash /= alive
-    mean_wealth = mean_cash
-    for j in range(rules.assets):
-        for i in range(agents):
-            mean_wealth += lots[j, i] * rules.lot * price[j, t] / alive
-    for i in range(agents):
-        at = np.uint64((t * agents + i) * 2)
-        if uniform(key, at) >= (rules.reentry if bankrupt[i] else rules.turnover):
-            continue
-        entry_cash = 0.5 * mean_wealth if rules.balanced_entry else mean_cash
-        cash[i] = entry_cash * _HALF_NORMAL_MEAN * abs(normal(key, at + np.uint64(1)))
-        for j in range(rules.assets):
-            if rules.balanced_entry:
-                mean_held = 0.5 * mean_wealth / (rules.assets * rules.lot * price[j, t])
-            else:
-                held = 0
-                for k in range(agents):
-                    held += lots[j, k]
-                mean_held = held / alive
-            draw = abs(normal(keys[j, KEY_TURNOVER], at + np.uint64(2**40)))
-            lots[j, i] = int(mean_held * _HALF_NORMAL_MEAN * draw)
-        nav = cash[i]
-        for j in range(rules.assets):
-            nav += lots[j, i] * rules.lot * price[j, t]
-        nav0[i] = nav
-        bankrupt[i] = False

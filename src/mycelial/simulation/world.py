@@ -27,6 +27,8 @@ from mycelial.agents.symba.signals import Signals, empty_signals
 from mycelial.domain.seeds import generator, stream_key
 from mycelial.market.call_auction import Fills, empty_fills
 
+CROWD = 256  # agents who pass through the stages together: what they touch fits into the second-level cache
+
 
 class Mood(NamedTuple):
     """Smoothed moves and volumes behind gestures and attention, per asset; changed in place."""
@@ -62,6 +64,18 @@ class Books(NamedTuple):
     averages: NDArray[np.float64]  # [J, 2] last mean bid and ask
 
 
+class Crowd(NamedTuple):
+    """What one stage of the day leaves to the next about the agents who pass through together; scratch."""
+
+    row: NDArray[np.int64]  # [J, CROWD] policy row of F, then of T
+    state: NDArray[np.int64]  # [J, CROWD] state of T
+    action: NDArray[np.int64]  # [J, CROWD] action of T
+    green: NDArray[np.bool_]  # [J, CROWD] whether to go ahead today
+    where: NDArray[np.int64]  # [J, CROWD] bin of the error of F, then of the expected move of T
+    deed: NDArray[np.int64]  # [J, CROWD] what F did tau days ago
+    estimate: NDArray[np.float64]  # [J, CROWD] B of that day
+
+
 class World(NamedTuple):
     """Everything a day needs. Arrays are changed in place; J assets, I agents, T days."""
 
@@ -76,6 +90,7 @@ class World(NamedTuple):
     record: Record
     books: Books
     fills: Fills
+    crowd: Crowd
     keys: NDArray[np.uint64]  # [J, streams]
     world_key: NDArray[np.uint64]  # [1] stream of world-wide events
     fundamental: NDArray[np.float64]  # [J, T]
@@ -130,6 +145,15 @@ def new_world(params: SymbaParameters, assets: int, seed: int, fundamental: Fund
             averages=np.repeat(signals.price[:, :1], 2, axis=1),
         ),
         fills=empty_fills(assets, rules.agents),
+        crowd=Crowd(
+            row=np.zeros((assets, CROWD), np.int64),
+            state=np.zeros((assets, CROWD), np.int64),
+            action=np.zeros((assets, CROWD), np.int64),
+            green=np.zeros((assets, CROWD), np.bool_),
+            where=np.zeros((assets, CROWD), np.int64),
+            deed=np.zeros((assets, CROWD), np.int64),
+            estimate=np.zeros((assets, CROWD)),
+        ),
         keys=asset_keys(seed, assets),
         world_key=np.array([stream_key(seed, "symba", "world")], np.uint64),
         fundamental=paths.value,

@@ -103,7 +103,7 @@ def leader_of(p: SymbaParameters, people: list[Agent], markets: list[Asset]) -> 
     pick = max if p.herd_leader == "best" else min
 
     def wealth(agent: Agent) -> float:
-        return agent.cash + sum(agent.lots[j] * p.lot * asset.price[0] for j, asset in enumerate(markets))
+        return agent.cash + sum(agent.lots[j] * p.lot * asset.price[-1] for j, asset in enumerate(markets))
 
     return pick(alive, key=wealth).number if alive else -1
 

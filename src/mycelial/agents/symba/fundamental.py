@@ -5,6 +5,7 @@ Drawn before the market opens, because nobody in it moves it. All draws come fro
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -98,6 +99,49 @@ def _crises(p: SymbaParameters, rng: np.random.Generator) -> tuple[NDArray[np.fl
     return path, starts
 
 
+def _market(p: SymbaParameters, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the market's log-volatility y + c and its factor M, both [T]: the most typical of a few histories drawn.
+
+    Typical is the one whose traits lie nearest to the medians of all, each in units of its spread.
+    """
+    candidates = [
+        _market_history(p, generator(seed, "fundamental", "market", *([k] if k else [])))
+        for k in range(p.market_candidates)
+    ]
+    if len(candidates) == 1:
+        return candidates[0]
+    traits = np.array([_traits(factor[p.learning_days :], p.days_year) for _, factor in candidates])
+    centre = np.median(traits, axis=0)
+    spread = np.median(np.abs(traits - centre), axis=0)
+    return candidates[int(np.argmin((((traits - centre) / np.maximum(spread, 1e-12)) ** 2).sum(axis=1)))]
+
+
+def _market_history(p: SymbaParameters, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw log-volatility and factor of the market, both [T]."""
+    y = _ar1(rng.normal(size=p.days), p.volatility_persistence, p.volatility_market)
+    crisis, starts = _crises(p, rng)
+    stress = y + crisis
+    factor = p.market_sigma * np.exp(stress - p.volatility_market**2) * rng.normal(size=p.days)
+    factor += p.crisis_drop * starts
+    factor[1:] -= p.crisis_rebound * p.crisis_drop * starts[:-1]
+    return stress, factor
+
+
+def _traits(factor: NDArray[np.float64], days_year: int) -> tuple[float, ...]:
+    """Return what makes one market history unlike another, however many coins share it.
+
+    In order: its total, the log of its mean square, how far it moved on a quiet day, on a wild day and in a year, and
+    whether one day followed another.
+    """
+    size, path = np.abs(factor), np.cumsum(factor)
+    quiet, wild = np.quantile(size, (0.5, 0.95))
+    window = min(days_year, factor.size // 2)
+    yearly = np.abs(path[window:] - path[:-window]).mean()
+    square = (factor**2).mean()
+    follows = float((factor[1:] * factor[:-1]).mean() / square)
+    return float(path[-1]), math.log(square), math.log(quiet), math.log(wild), math.log(yearly), follows
+
+
 def _stochastic_volatility(p: SymbaParameters, assets: int, seed: int) -> Fundamental:
     """Draw assets that share a market factor with crises and have own volatility, jumps and slow drift.
 
@@ -105,12 +149,7 @@ def _stochastic_volatility(p: SymbaParameters, assets: int, seed: int) -> Fundam
     (own) and y (market) are AR(1), c decays after a crisis, own jumps echo in e, and h = x + (y + c) / 2 + e.
     """
     days, rho = p.days, p.volatility_persistence
-    market = generator(seed, "fundamental", "market")
-    y = _ar1(market.normal(size=days), rho, p.volatility_market)
-    crisis, starts = _crises(p, market)
-    stress = y + crisis
-    factor = p.market_sigma * np.exp(stress - p.volatility_market**2) * market.normal(size=days)
-    factor += p.crisis_drop * starts
+    stress, factor = _market(p, seed)
     steps, uncertainty = np.empty((assets, days)), np.empty((assets, days))
     for j in range(assets):
         rng = generator(seed, "fundamental", j)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mycelial.domain.draws import uniform
+from mycelial.domain.kernels import inlined_kernel
 from mycelial.domain.lanes import bits_set, lowest, scale
 
 # Below this a probability is as good as zero; it keeps float32 out of its slow denormal range.
@@ -20,7 +20,7 @@ _LEAST = np.float32(1e-30)
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 
 
-@njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
+@inlined_kernel
 def greedy(best: np.uint64, key: np.uint64, counter: np.uint64) -> int:
     """Return one of the most probable actions, given as bits by `largest_of`; ties are broken uniformly."""
     ties = bits_set(best)
@@ -33,7 +33,7 @@ def greedy(best: np.uint64, key: np.uint64, counter: np.uint64) -> int:
 def reinforcing(size: int) -> Any:
     """Return the kernel `reinforce` for rows of `size` actions."""
 
-    @njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
+    @inlined_kernel
     def reinforce(policy: NDArray[np.float32], j: int, row: int, action: int, reward: int, kappa: float) -> None:
         """Move a row towards (reward > 0) or away from `action`, |reward| steps of kappa."""
         keep = 1.0

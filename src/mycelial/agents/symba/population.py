@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mycelial.agents.symba.memory import LINES, STEPS
+from mycelial.agents.symba.memory import ERRORS_IN_A_WORD, LINES, MARGINS_IN_A_WORD, STEPS
 from mycelial.agents.symba.parameters import SymbaParameters
+from mycelial.agents.symba.profits import PAGE
 from mycelial.domain.seeds import generator, stream_key
 
 F_STATES, F_ACTIONS = 27, 27
@@ -64,7 +65,7 @@ class Past(NamedTuple):
     slot: NDArray[np.int64]  # [J, I] today's moment
     active_days: NDArray[np.int64]  # [J, I] days on which the agent was not bankrupt
     first_reward: NDArray[np.int8]  # [J, I, 2] F and T reward at t = tau + 1
-    memory_at: NDArray[np.int64]  # [I + 1] first place of each agent in the memories of e, m and G
+    memory_at: NDArray[np.int64]  # [I + 1] first place of each agent in the rings of e and m
 
 
 class Forecaster(NamedTuple):
@@ -78,7 +79,7 @@ class Forecaster(NamedTuple):
     policy: NDArray[np.float32]  # [J, 27 I, 27] row 27 i + state: probabilities; all 0 until learnt about: uniform
     visits: NDArray[np.uint16]  # [J, 27 I or 1, 27] visits, where the step depends on them
     errors: NDArray[np.int16]  # [J, I, 17, 32] histogram of forecast errors e
-    recent: NDArray[np.int16]  # [J, sum of caps] ring of bins, where the oldest value is forgotten
+    recent: NDArray[np.int64]  # [J, sum of caps / 7] ring of bins, where the oldest value is forgotten
     stored: NDArray[np.int32]  # [J, I] values of e remembered (ever, where the oldest is forgotten)
 
 
@@ -99,9 +100,11 @@ class Trader(NamedTuple):
     ranked_count: NDArray[np.int32]  # [J, I] how many they are
     margins: NDArray[np.int16]  # [J, 2 I, 17, 32] histograms of |m|, rows 2 i for m < 0, 2 i + 1 for m >= 0
     margin_size: NDArray[np.int32]  # [J, 2 I] values in them
-    recent: NDArray[np.int16]  # [J, sum of caps] ring of bins + 1, signed
+    recent: NDArray[np.int64]  # [J, sum of caps / 6] ring of bins, + 512 where m >= 0
     stored: NDArray[np.int32]  # [J, I] values of m seen
-    profits: NDArray[np.int16]  # [J, sum of caps] codes of G, a ring or a min-heap
+    profits: NDArray[np.int16]  # [J, pages, 128] codes of G
+    profit_page: NDArray[np.int32]  # [J, I, most pages of an agent] page + 1 in `profits`; 0: not needed yet
+    profit_pages_used: NDArray[np.int64]  # [J]
     profit_count: NDArray[np.int32]  # [J, I] values of G remembered (ever, where the oldest is forgotten)
 
 
@@ -213,7 +216,7 @@ def empty_forecaster(params: SymbaParameters, traits: Traits, assets: int) -> Fo
     j, count = assets, params.agents
     errors = _zeros_on_lines((j, count, LINES, STEPS), np.int16)
     errors[:, :, :2, 0] = 1
-    remembered = int(_memory_caps(params, traits).sum()) if params.memory_rule == "latest" else 1
+    remembered = int(_memory_caps(params, traits).sum()) if params.memory_rule == "latest" else 0
     return Forecaster(
         estimate=np.zeros((j, count)),
         elastic=traits.leash.copy(),
@@ -223,7 +226,7 @@ def empty_forecaster(params: SymbaParameters, traits: Traits, assets: int) -> Fo
         policy=_zeros_on_lines((j, count * F_STATES, F_ACTIONS), np.float32),
         visits=np.zeros((j, count * F_STATES if params.counted_step else 1, F_ACTIONS), np.uint16),
         errors=errors,
-        recent=np.zeros((j, remembered), np.int16),
+        recent=np.zeros((j, remembered // ERRORS_IN_A_WORD + 1), np.int64),
         stored=np.ones((j, count), np.int32),
     )
 
@@ -236,7 +239,10 @@ def empty_trader(params: SymbaParameters, traits: Traits, assets: int) -> Trader
     margin_size = np.zeros((j, 2 * count), np.int32)
     if not latest:  # in the authors' simulator both memories of m start as [0] too
         margins[:, :, :2, 0], margin_size[:] = 1, 1
-    capacity = int(_memory_caps(params, traits).sum())
+    caps = _memory_caps(params, traits)
+    pages = -(-caps // PAGE)
+    profit_page = np.zeros((j, count, int(pages.max())), np.int32)
+    profit_page[:, :, 0] = np.arange(1, count + 1)
     policy = _zeros_on_lines((j, count * T_STATES, T_ROW_FLOATS), np.float32)
     return Trader(
         clock=np.zeros((j, count), np.int32),
@@ -249,9 +255,11 @@ def empty_trader(params: SymbaParameters, traits: Traits, assets: int) -> Trader
         ranked_count=np.zeros((j, count), np.int32),
         margins=margins,
         margin_size=margin_size,
-        recent=np.zeros((j, capacity if latest else 1), np.int16),
+        recent=np.zeros((j, int(caps.sum()) // MARGINS_IN_A_WORD + 1 if latest else 1), np.int64),
         stored=np.zeros((j, count), np.int32),
-        profits=np.zeros((j, capacity), np.int16),
+        profits=_zeros_on_lines((j, int(pages.sum()), PAGE), np.int16),
+        profit_page=profit_page,
+        profit_pages_used=np.full(j, count, np.int64),
         profit_count=np.ones((j, count), np.int32),
     )
 

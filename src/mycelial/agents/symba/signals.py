@@ -13,12 +13,13 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from mycelial.agents.symba.memory import code, count_below
+from mycelial.agents.symba.memory import BLOCK, code, count_below
 from mycelial.agents.symba.population import Traits
 from mycelial.agents.symba.rules import DEVIATION, RELATIVE, Rules
+from mycelial.domain.kernels import kernel
+from mycelial.domain.lanes import below, bits_set
 
 _FLOOR = 0.001
 
@@ -30,9 +31,9 @@ class Signals(NamedTuple):
     volume: NDArray[np.float64]  # [J, T] coins
     price_sum: NDArray[np.float64]  # [J, T + 1] sum of P before day t
     square_sum: NDArray[np.float64]  # [J, T + 1] sum of (P - P(0))^2 before day t
-    long_code: NDArray[np.int16]  # [J x K, T] first volatility series (s0)
-    short_code: NDArray[np.int16]  # [J x K, T] second volatility series (s1)
-    volume_code: NDArray[np.int16]  # [J, T] non-zero volumes so far
+    long_code: NDArray[np.int16]  # [J x K, 64 + T] first volatility series (s0), from column 64 on
+    short_code: NDArray[np.int16]  # [J x K, 64 + T] second volatility series (s1)
+    volume_code: NDArray[np.int16]  # [J, 64 + T] non-zero volumes so far
     volume_count: NDArray[np.int64]  # [J]
     reach: NDArray[np.int32]  # [J, T + 1] scratch: volumes below today's among the last d
     f_volatility: NDArray[np.uint8]  # [J, I] 3 s0 + s1 of algorithm F
@@ -54,9 +55,9 @@ def empty_signals(rules: Rules, horizons: int) -> Signals:
         volume=np.zeros((j, t)),
         price_sum=np.zeros((j, t + 1)),
         square_sum=np.zeros((j, t + 1)),
-        long_code=np.zeros((j * k, t), np.int16),
-        short_code=np.zeros((j * k, t), np.int16),
-        volume_code=np.zeros((j, t), np.int16),
+        long_code=np.zeros((j * k, BLOCK + t), np.int16),
+        short_code=np.zeros((j * k, BLOCK + t), np.int16),
+        volume_code=np.zeros((j, BLOCK + t), np.int16),
         volume_count=np.zeros(j, np.int64),
         reach=np.zeros((j, t + 1), np.int32),
         f_volatility=np.zeros((j, i), np.uint8),
@@ -71,7 +72,7 @@ def empty_signals(rules: Rules, horizons: int) -> Signals:
     )
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def set_price(
     price: NDArray[np.float64],
     price_sum: NDArray[np.float64],
@@ -87,7 +88,7 @@ def set_price(
     square_sum[j, t + 1] = square_sum[j, t] + excess * excess
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def update_index(signals: Signals, rules: Rules, traits: Traits, t: int) -> None:
     """Extend the market index by yesterday's closes and project it as agents project prices, for every horizon."""
     total = 0.0
@@ -108,7 +109,7 @@ def update_index(signals: Signals, rules: Rules, traits: Traits, t: int) -> None
                 signals.index_hindsight[k, tool] /= then
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _deviation(price: NDArray[np.float64], start: int, stop: int, mean: float) -> float:
     """Return the mean absolute deviation of price[start:stop]; four sums at once, so it vectorises exactly."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
@@ -126,7 +127,7 @@ def _deviation(price: NDArray[np.float64], start: int, stop: int, mean: float) -
     return ((a + b) + (c + d)) / (stop - start)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _dispersion(
     price: NDArray[np.float64],
     price_sum: NDArray[np.float64],
@@ -149,17 +150,17 @@ def _dispersion(
     return max(variance, 1e-12)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _by_quartiles(percentile: float) -> int:
     return 0 if percentile < 0.25 else (2 if percentile >= 0.75 else 1)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _by_thirds(percentile: float) -> int:
     return 0 if percentile < 0.33 else (1 if percentile < 0.67 else 2)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _of_largest(below: int, stored: int, cap: int) -> float:
     """Return the percentile among the `cap` largest of `stored` values, `below` of which are smaller."""
     if stored == 0:
@@ -168,7 +169,7 @@ def _of_largest(below: int, stored: int, cap: int) -> float:
     return max(0, below - (stored - kept)) / kept
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@kernel
 def update_signals(signals: Signals, rules: Rules, traits: Traits, j: int, t: int) -> None:
     """Work out the public tables of day t for asset j and store today's volatilities in their series."""
     price, price_sum, square_sum = signals.price[j], signals.price_sum[j], signals.square_sum[j]
@@ -198,26 +199,31 @@ def update_signals(signals: Signals, rules: Rules, traits: Traits, j: int, t: in
             today_0, today_1 = code(long), code(short)
         line = j * horizon.size + k
         stored = t - 1  # the first value is stored on day 1
-        below_0, below_1, reached = 0, 0, 0
+        below_0, below_1, counted, newest = 0, 0, 0, BLOCK + t
         if rules.largest:
-            below_0 = count_below(long_code, line, 1, t, today_0)
-            below_1 = count_below(short_code, line, 1, t, today_1)
+            below_0 = count_below(long_code, line, newest, stored, today_0)
+            below_1 = count_below(short_code, line, newest, stored, today_1)
         for i in range(first, stop):
             if rules.largest:
                 cap = tau + span_of[i]
                 p0, p1 = _of_largest(below_0, stored, cap), _of_largest(below_1, stored, cap)
             else:
-                span = min(span_of[i], stored)  # spans ascend within a block
-                if span > reached:
-                    below_0 += count_below(long_code, line, t - span, t - reached, today_0)
-                    below_1 += count_below(short_code, line, t - span, t - reached, today_1)
-                    reached = span
-                p0, p1 = (below_0 / span, below_1 / span) if span > 0 else (0.5, 0.5)
+                span = min(span_of[i], stored)  # spans ascend within a block of agents
+                while counted + BLOCK <= span:
+                    counted += BLOCK
+                    below_0 += bits_set(below(long_code, (line, newest - counted), BLOCK, today_0))
+                    below_1 += bits_set(below(short_code, (line, newest - counted), BLOCK, today_1))
+                oldest, outside = newest - counted - BLOCK, np.uint64(counted + BLOCK - span)
+                few_0, few_1 = 0, 0
+                if span > counted:
+                    few_0 = bits_set(below(long_code, (line, oldest), BLOCK, today_0) >> outside)
+                    few_1 = bits_set(below(short_code, (line, oldest), BLOCK, today_1) >> outside)
+                p0, p1 = ((below_0 + few_0) / span, (below_1 + few_1) / span) if span > 0 else (0.5, 0.5)
             s0, s1 = (_by_quartiles(p0), _by_quartiles(p1)) if t > 3 else (1, 1)
             f_volatility[j, i] = 3 * s0 + s1
             long_term = p1 if rules.state_rule == DEVIATION else p0
             t_volatility[j, i] = _by_thirds(long_term) if t > 1 else 1
-        long_code[line, t], short_code[line, t] = today_0, today_1
+        long_code[line, newest], short_code[line, newest] = today_0, today_1
         raw = raws[j, k]
         _projections(price_sum, rules.true_half_mean, tau, t, price[t], raw)
         for a1 in range(3):
@@ -231,7 +237,7 @@ def update_signals(signals: Signals, rules: Rules, traits: Traits, j: int, t: in
             _blend(raw, rules.market_view, price[t], signals.index_raw[k])
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _projections(
     total: NDArray[np.float64], true_half_mean: bool, tau: int, t: int, last: float, out: NDArray[np.float64]
 ) -> None:
@@ -251,14 +257,14 @@ def _projections(
         out[6 + a1] = max(last + (recent - early), _FLOOR)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _blend(raw: NDArray[np.float64], share: float, last: float, market: NDArray[np.float64]) -> None:
     """Mix forecasts [9] of an asset with those of the market, in place."""
     for tool in range(9):
         raw[tool] = (1.0 - share) * raw[tool] + share * max(last * market[tool], _FLOOR)
 
 
-@njit(error_model="numpy", no_cfunc_wrapper=True)
+@kernel
 def _volume_states(
     yesterday: float,
     series: NDArray[np.int16],
@@ -279,17 +285,17 @@ def _volume_states(
         return stored
     today = code(yesterday)
     if largest:
-        below = count_below(series, j, 0, stored, today)
+        smaller = count_below(series, j, BLOCK + stored, stored, today)
         for i in range(tau.size):
-            out[i] = 1 if _of_largest(below, stored, tau[i] + span[i]) < 0.33 else 2
+            out[i] = 1 if _of_largest(smaller, stored, tau[i] + span[i]) < 0.33 else 2
     else:
-        below = 0
+        smaller = 0
         for d in range(1, stored + 1):
-            below += int(series[j, stored - d] < today)
-            reach[d] = below
+            smaller += int(series[j, BLOCK + stored - d] < today)
+            reach[d] = smaller
         for i in range(tau.size):
             kept = min(span[i], stored)
             percentile = reach[kept] / kept if kept > 0 else 0.5
             out[i] = 1 if percentile < 0.33 else 2
-    series[j, stored] = today
+    series[j, BLOCK + stored] = today
     return stored + 1

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mycelial.domain.copying import copied, joined
 from mycelial.domain.errors import DataError
 from mycelial.domain.instrument import Instrument
 from mycelial.market.book import snapshot, view
@@ -70,9 +71,9 @@ class OrderBook:
             self._make_room(2 * (len(inputs) - at))
             state.header["written"] = 0
             at = apply(state.header, inputs, at)
-            parts.append(state.arrays["events"][: state.scalar("written")].copy())
+            parts.append(copied(state.arrays["events"][: state.scalar("written")]))
             if at == len(inputs):
-                return parts[0] if len(parts) == 1 else np.concatenate(parts)
+                return joined(parts)
 
     def apply_one(self, record: NDArray[np.void] | np.void) -> NDArray[np.void]:
         """Apply one record; see `apply`."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from mycelial.domain.kernels import helper
+from mycelial.domain.kernels import entry, helper
 from mycelial.market.book import changing, output
 from mycelial.market.book.placing import place
 from mycelial.market.book.records import Kind, Reject
@@ -54,7 +53,7 @@ def process(book: Book, wish: Wish) -> None:
     book.seq += 1
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry
 def apply(header: NDArray[np.void], inputs: NDArray[np.void], start: int) -> int:
     """Apply inputs from `start` on while the buffer of events has room; return the index of the next input.
 

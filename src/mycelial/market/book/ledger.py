@@ -21,6 +21,7 @@ from mycelial.market.book.state import (
 )
 
 _MILLION, _HALF, _CARRY = np.uint64(1_000_000), np.uint64(500_000), np.uint64(999_999)
+_MOST_DEBT = 2**62
 
 
 @helper
@@ -132,7 +133,9 @@ def can_hold(book: Book, owner: int, side: int, more: int) -> bool:
     """Tell whether an account may put `more` (cash of a buy, lots of a sell) aside."""
     account = account_of(book, owner)
     free = account.cash_free if side == 0 else account.asset_free
-    return more <= 0 or free >= more or account.may_borrow != 0
+    if more <= 0 or free >= more:
+        return True
+    return account.may_borrow != 0 and free - more > -_MOST_DEBT
 
 
 @helper

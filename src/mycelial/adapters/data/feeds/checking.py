@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mycelial.domain.depth import apply_batch, cut_to, depth_after_batches, empty_ladder, price_index
+from mycelial.domain.depth import BEST, COUNT, apply_batch, cut_to, depth_after_batches, empty_ends, price_index
 from mycelial.domain.errors import DataError
 from mycelial.domain.recording import MarketRecording
 from mycelial.market.checksum import LEVELS, l2_checksum
@@ -101,20 +101,20 @@ def _checksums(
     out: Ints,
 ) -> None:
     book = np.zeros((2, prices.size), np.int64)
-    best, worst, count = empty_ladder(prices.size)
+    ends = empty_ends(prices.size)
     top_price, top_lots = np.zeros((2, LEVELS), np.int64), np.zeros((2, LEVELS), np.int64)
     for batch in range(kind.size):
-        apply_batch(book, best, worst, count, kind[batch], first[batch], first[batch + 1], rank, lots, side)
+        apply_batch(book, ends, kind[batch], first[batch], first[batch + 1], rank, lots, side)
         if keep > 0:
-            cut_to(book, worst, count, keep)
+            cut_to(book, ends, keep)
         for one in range(2):
-            at, inward = best[one], -1 if one == 0 else 1
-            for level in range(min(LEVELS, count[one])):
+            at, inward = ends[BEST, one], -1 if one == 0 else 1
+            for level in range(min(LEVELS, ends[COUNT, one])):
                 while book[one, at] == 0:
                     at += inward
                 top_price[one, level], top_lots[one, level] = prices[at], book[one, at]
                 at += inward
-        bids, asks = min(LEVELS, count[0]), min(LEVELS, count[1])
+        bids, asks = min(LEVELS, ends[COUNT, 0]), min(LEVELS, ends[COUNT, 1])
         out[batch] = l2_checksum(
             top_price[1, :asks], top_lots[1, :asks], top_price[0, :bids], top_lots[0, :bids], price_step, lot_step
         )
