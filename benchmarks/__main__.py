@@ -14,6 +14,7 @@ BENCHMARKS = (
     "book_feeds",
     "book_logs",
     "intraday_speed",
+    "intraday_realism",
     "replay_speed",
 )
 

@@ -75,6 +75,7 @@ class Maker:
     anchor: float = 0.3  # weight of the external reference against the book's own mid
     view_sd_bps: float = 0.5  # lasting disagreement of makers about the reference
     widen: float = 0.5  # part of the recent move of the mid by which quotes step back
+    heed_fills: bool = True  # whether they quote anew on hearing of a fill
     close_ticks: float = 4.0  # a spread wider than this calls one of them at once; 0 switches it off
 
 

@@ -86,7 +86,7 @@ def draw_population(
         pools["wait_ns"][kind] = 1e9 / together if together > 0.0 else 0.0
         mine = agents[first[kind] : first[kind + 1]]
         mine["kind"], mine["seat"] = kind, np.arange(part.count)
-        mine["listens"] = kind == MAKER
+        mine["listens"] = kind == MAKER and config.maker.heed_fills
         fast = kind in (MAKER, ARBITRAGEUR)
         rng = generator(seed, "intraday", "born", name)
         median = 1e3 * (config.latency.fast_us if fast else config.latency.median_us)
