@@ -15,6 +15,7 @@ BENCHMARKS = (
     "book_logs",
     "environment_speed",
     "intraday_speed",
+    "intraday_realism",
     "replay_speed",
 )
 

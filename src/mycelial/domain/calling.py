@@ -37,7 +37,12 @@ class Unit:
 def record_at(row: np.dtype[np.void]) -> Any:
     """Return a function for kernels: address to the record of dtype `row` that lies there."""
     if config.DISABLE_JIT:
-        return lambda address: np.frombuffer((ctypes.c_char * row.itemsize).from_address(int(address)), row)[0]
+
+        def plain_at(address: int) -> Any:
+            memory: Any = (ctypes.c_char * row.itemsize).from_address(int(address))
+            return np.frombuffer(memory, row)[0]
+
+        return plain_at
     record = from_dtype(row)
 
     @intrinsic

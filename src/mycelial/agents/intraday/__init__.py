@@ -2,3 +2,5 @@
 
 from mycelial.agents.intraday.config import KINDS as KINDS
 from mycelial.agents.intraday.config import PopulationConfig as PopulationConfig
+from mycelial.agents.intraday.presets import PRESETS as PRESETS
+from mycelial.agents.intraday.presets import preset as preset

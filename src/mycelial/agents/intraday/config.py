@@ -24,7 +24,7 @@ class Noise:
     touch_share: float = 0.25  # join the best price
     depth_ticks: float = 12.0  # scale of the distance behind the best price
     depth_tail: float = 1.6  # exponent of its power law
-    lean: float = 0.9  # how far market orders lean to the heavier side of the book
+    lean: float = 2.5  # how far market orders lean to the heavier side of the book
     follow: float = 0.5  # ... and to the side of recent trades
     excitation: float = 0.35  # market orders that one trade calls forth, < 1
     herding: float = 0.8  # of which go the same way
@@ -69,12 +69,13 @@ class Maker:
     growth: float = 1.3  # of the size, level by level
     most_inventory: float = 120.0  # in typical order sizes
     skew_ticks: float = 6.0  # shift of quotes at full inventory
-    lean_ticks: float = 1.5  # shift of quotes at full imbalance
+    lean_ticks: float = 3.0  # shift of quotes at full imbalance
     fear_ticks: float = 3.0  # widening when all own fills go the wrong way
     patience_ticks: float = 0.5  # quotes nearer than this to where they should be stay
     anchor: float = 0.3  # weight of the external reference against the book's own mid
     view_sd_bps: float = 0.5  # lasting disagreement of makers about the reference
     widen: float = 0.5  # part of the recent move of the mid by which quotes step back
+    heed_fills: bool = True  # whether they quote anew on hearing of a fill
     close_ticks: float = 4.0  # a spread wider than this calls one of them at once; 0 switches it off
 
 
@@ -209,7 +210,7 @@ class PopulationConfig:
     flow_s: float = 3.0
     fast_s: float = 5.0
     slow_s: float = 60.0
-    near_levels: int = 3
+    near_levels: int = 5
 
     def __post_init__(self) -> None:
         for name in KINDS:

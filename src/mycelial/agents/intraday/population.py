@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from mycelial.agents.intraday.config import KINDS, MOST_LEVELS, PopulationConfig
 from mycelial.agents.intraday.state import (
@@ -85,7 +86,7 @@ def draw_population(
         pools["wait_ns"][kind] = 1e9 / together if together > 0.0 else 0.0
         mine = agents[first[kind] : first[kind + 1]]
         mine["kind"], mine["seat"] = kind, np.arange(part.count)
-        mine["listens"] = kind == MAKER
+        mine["listens"] = kind == MAKER and config.maker.heed_fills
         fast = kind in (MAKER, ARBITRAGEUR)
         rng = generator(seed, "intraday", "born", name)
         median = 1e3 * (config.latency.fast_us if fast else config.latency.median_us)
@@ -94,7 +95,8 @@ def draw_population(
         if kind in (VALUE, MAKER, LEARNER):
             mine["belief"] = 1e-4 * part.view_sd_bps * rng.normal(size=part.count)
         if kind == MAKER:
-            unlike = np.exp(part.size_sigma * rng.normal(size=part.count))
+            # the same sizes in every market, dealt anew: a few large makers decide how deep a book is
+            unlike = np.exp(part.size_sigma * ndtri((rng.permutation(part.count) + 0.5) / max(part.count, 1)))
             mine["target"] = np.maximum(1, np.rint(part.size * config.typical_lots * unlike))
         elif kind == CHARTIST:
             mine["mind"] = rng.random(part.count) < part.contrarian_share

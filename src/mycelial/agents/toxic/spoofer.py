@@ -32,6 +32,8 @@ class SpoofPlan:
         Size of the bait in usual queues at the best price.
     bait_ticks : int
         How far behind the best price it lies.
+    guard : float
+        The bait is withdrawn when less than this many usual queues lie ahead of it.
     life_s : float
         Longest life of a cycle.
     fill_share : float
@@ -44,6 +46,7 @@ class SpoofPlan:
     bait: bool = True
     bait_factor: float = 5.0
     bait_ticks: int = 2
+    guard: float = 0.3
     life_s: float = 3.0
     fill_share: float = 0.5
     pause_s: float = 1.0
@@ -94,11 +97,16 @@ class Spoofer:
         self._usual_queue += (queue - self._usual_queue) * (0.05 if self._usual_queue else 1.0)
         if self._ends < 0:
             return self._begin(time, bid, ask) if time >= self._next else np.zeros(0, INPUT)
-        reached = bid >= self._bait_tick if self._side == 1 else ask <= self._bait_tick
-        exposed = self.plan.bait and (bid <= self._bait_tick if self._side == 1 else ask >= self._bait_tick)
-        if self._filled >= self.plan.fill_share * self.plan.genuine_lots or time >= self._ends or (reached and exposed):
+        filled = self._filled >= self.plan.fill_share * self.plan.genuine_lots
+        if filled or time >= self._ends or (self.plan.bait and self._is_exposed(bids if self._side == 1 else asks)):
             return self._end(time)
         return np.zeros(0, INPUT)
+
+    def _is_exposed(self, levels: NDArray[np.int64]) -> bool:
+        """Tell whether too little lies ahead of the bait."""
+        price, lots = levels[:, 0], levels[:, 1]
+        better = price > self._bait_tick if self._side == 1 else (price < self._bait_tick) & (price > 0)
+        return float(lots[better].sum()) < self.plan.guard * self._usual_queue
 
     def _count_fills(self, events: NDArray[np.void]) -> None:
         for event in events[events["kind"] == int(EventKind.TRADE)]:
