@@ -14,8 +14,12 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import cfunc, config, from_dtype, types
+from numba import config, from_dtype, types
+from numba.core import sigutils
+from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
+
+from mycelial.domain.kernels import kept
 
 _WORD = ir.IntType(64)
 _PLAIN: list[Callable[[int], None]] = []
@@ -30,8 +34,14 @@ class Unit:
             _PLAIN.append(function)
             self.address = len(_PLAIN) - 1
         else:
-            self._kept = cfunc("void(int64)", cache=True)(function)
-            self.address = int(self._kept.address)
+            # as `numba.cfunc` does, but kept on disk only as long as no source it may call into changes
+            unit: Any = CFunc(function, sigutils.normalize_signature("void(int64)"), locals={}, options={})
+            unit.__module__ = function.__module__
+            unit.enable_caching()
+            kept(unit)
+            unit.compile()
+            self._kept = unit
+            self.address = int(unit.address)
 
 
 def record_at(row: np.dtype[np.void]) -> Any:
