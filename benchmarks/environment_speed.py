@@ -112,26 +112,20 @@ def vector(config: EnvConfig, books: int, agents: int, threads: int = 1) -> Call
 
 
 def print_asked() -> None:
-    """Print the asked figure and its ratio to the anchor, at our makers' message rate and at the anchor's."""
-    whole = asked()
-    lean = replace(whole, population=whole.population.replace(maker={"levels": 1}))
-    for config in (whole, lean):
-        steps = single(config)
-        middle, least, most = measure(steps, 389)
-        env: Any = make_env(config)
-        env.reset(seed=23)
-        before = env.market.messages
-        for _ in range(100):
-            env.step(0)
-        rate = (env.market.messages - before) / 6_000
-        print(
-            f"asked: {config.population.agents} background agents, 60 s a step, makers of "
-            f"{config.population.maker.levels} levels, {rate:.1f} order messages a simulated second (anchor 1.7)"
-        )
-        print(
-            f"  {middle:,.0f} steps a CPU-second [{least:,.0f}, {most:,.0f}]; asked {ASKED:,.0f}; "
-            f"{middle / ABIDES_STEPS[1]:,.0f} to {middle / ABIDES_STEPS[0]:,.0f} times ABIDES-gym"
-        )
+    """Print the asked figure and its ratio to the anchor."""
+    config = asked()
+    middle, least, most = measure(single(config), 389)
+    env: Any = make_env(config)
+    env.reset(seed=23)
+    before = env.market.messages
+    for _ in range(100):
+        env.step(0)
+    rate = (env.market.messages - before) / 6_000
+    print(f"asked: {config.population.agents} background agents, 60 s a step, {rate:.1f} messages a simulated second")
+    print(
+        f"  {middle:,.0f} steps a CPU-second [{least:,.0f}, {most:,.0f}]; asked {ASKED:,.0f}; "
+        f"{middle / ABIDES_STEPS[1]:,.0f} to {middle / ABIDES_STEPS[0]:,.0f} times ABIDES-gym"
+    )
 
 
 def print_threads(config: EnvConfig, books: int) -> None:
