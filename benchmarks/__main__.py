@@ -14,7 +14,6 @@ BENCHMARKS = (
     "book_feeds",
     "book_logs",
     "intraday_speed",
-    "replay_speed",
 )
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
