@@ -14,8 +14,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import cfunc, config, from_dtype, types
+from numba import config, from_dtype, types
+from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
+
+from mycelial.domain.kernels import kept
 
 _WORD = ir.IntType(64)
 _PLAIN: list[Callable[[int], None]] = []
@@ -30,7 +33,11 @@ class Unit:
             _PLAIN.append(function)
             self.address = len(_PLAIN) - 1
         else:
-            self._kept = cfunc("void(int64)", cache=True)(function)
+            # As `numba.cfunc` does it, but looking at all sources it is compiled from before it reads from disk.
+            self._kept = CFunc(function, ((types.int64,), types.void), locals={}, options={})
+            self._kept.enable_caching()
+            kept(self._kept, function.__module__)
+            self._kept.compile()
             self.address = int(self._kept.address)
 
 
