@@ -16,7 +16,6 @@ BENCHMARKS = (
     "environment_speed",
     "intraday_speed",
     "intraday_realism",
-    "replay_speed",
 )
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)

@@ -38,6 +38,7 @@ def main(*, quick: bool = False) -> None:
     """Measure and print."""
     heading("batch of order books: 4,096 ticks, 20,000 messages each")
     streams = [mix(MESSAGES, 500, small=True, seed=23 + n) for n in range(DIFFERENT)]
+    streams[0].check()
     run(streams, 2, 2)
     for books in (1, 10, 100) if quick else (1, 10, 100, 1_000, 4_096):
         before = resident_mib()

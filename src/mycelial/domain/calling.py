@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import config, from_dtype, types
-from numba.core import sigutils
 from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
 
@@ -34,14 +33,12 @@ class Unit:
             _PLAIN.append(function)
             self.address = len(_PLAIN) - 1
         else:
-            # as `numba.cfunc` does, but kept on disk only as long as no source it may call into changes
-            unit: Any = CFunc(function, sigutils.normalize_signature("void(int64)"), locals={}, options={})
-            unit.__module__ = function.__module__
-            unit.enable_caching()
-            kept(unit)
-            unit.compile()
-            self._kept = unit
-            self.address = int(unit.address)
+            # As `numba.cfunc` does it, but looking at all sources it is compiled from before it reads from disk.
+            self._kept = CFunc(function, ((types.int64,), types.void), locals={}, options={})
+            self._kept.enable_caching()
+            kept(self._kept, function.__module__)
+            self._kept.compile()
+            self.address = int(self._kept.address)
 
 
 def record_at(row: np.dtype[np.void]) -> Any:

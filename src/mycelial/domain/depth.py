@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from mycelial.domain.kernels import allocating_entry
 from mycelial.domain.recording import SNAPSHOT, MarketRecording
 
 Ints = NDArray[np.int64]
@@ -92,7 +92,7 @@ def _sampled(recording: MarketRecording, levels: int, batches_known: Ints, ts: I
     return Depth(ts, out[0], out[1], out[2], out[3])
 
 
-@njit(cache=True)
+@allocating_entry
 def sample_depth(
     kind: Ints, first: Ints, prices: Ints, rank: Ints, lots: Ints, side: Ints, known: Ints, keep: int, out: Ints
 ) -> None:
@@ -135,7 +135,7 @@ def sample_depth(
             at += 1
 
 
-@njit(cache=True)
+@allocating_entry
 def empty_ends(n_prices: int) -> Ints:
     """Return the ends of an empty book: int64[3, 2], rows BEST and WORST (ranks) and COUNT (levels), columns sides.
 
@@ -144,7 +144,7 @@ def empty_ends(n_prices: int) -> Ints:
     return np.array([[-1, n_prices], [n_prices, -1], [0, 0]])
 
 
-@njit(cache=True)
+@allocating_entry
 def apply_batch(book: Ints, ends: Ints, kind: int, begin: int, end: int, rank: Ints, lots: Ints, side: Ints) -> None:
     """Apply one batch to a ladder of lots by price rank; `book` and `ends` are **mutated**."""
     if kind == SNAPSHOT:
@@ -157,7 +157,7 @@ def apply_batch(book: Ints, ends: Ints, kind: int, begin: int, end: int, rank: I
         set_level(book, ends, side[update], rank[update], lots[update])
 
 
-@njit(cache=True)
+@allocating_entry
 def set_level(book: Ints, ends: Ints, side: int, at: int, lots: int) -> None:
     """Set one level to `lots` and keep the ends of its side right."""
     before = book[side, at]
@@ -184,7 +184,7 @@ def set_level(book: Ints, ends: Ints, side: int, at: int, lots: int) -> None:
         ends[BEST, side], ends[WORST, side] = best, worst
 
 
-@njit(cache=True)
+@allocating_entry
 def cut_to(book: Ints, ends: Ints, keep: int) -> None:
     """Drop the worst levels of each side until `keep` are left."""
     for side in range(2):

@@ -37,13 +37,13 @@ def allocating_entry(function: Callable[..., Any]) -> Any:
     return kept(njit(nogil=True, cache=True, error_model="numpy")(function))
 
 
-def kept(dispatcher: Any) -> Any:
-    """Let a kernel kept on disk be compiled again when any file it may call into has changed.
+def kept(dispatcher: Any, module: str = "") -> Any:
+    """Let a kernel kept on disk, of a module of the package, be compiled again when any file it may call into has changed.
 
     Numba looks only at the file of the kernel itself, so an edited or upgraded helper would go on in its old form.
     """
     files = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
-    room = dispatcher.__module__.partition(".")[2].partition(".")[0]
+    room = (module or str(dispatcher.__module__)).partition(".")[2].partition(".")[0]
     if files is not None and room in _ROOMS:
         files._source_stamp = (files._source_stamp, _stamp(room))
     return dispatcher

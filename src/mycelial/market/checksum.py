@@ -19,6 +19,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from mycelial.domain.kernels import allocating_entry
+
 Ints = NDArray[np.int64]
 
 LEVELS = 10  # whatever the depth of the subscription
@@ -52,7 +54,7 @@ _CRC_0, _CRC_1, _CRC_2, _CRC_3 = (np.ascontiguousarray(table) for table in _crc_
 _TWO_DIGITS = np.array([int.from_bytes(f"{n:02d}".encode(), "little") for n in range(100)], np.uint64)
 
 
-@njit(cache=True)
+@allocating_entry
 def l2_checksum(
     ask_ticks: Ints, ask_lots: Ints, bid_ticks: Ints, bid_lots: Ints, price_step: int = 1, lot_step: int = 1
 ) -> int:
@@ -77,7 +79,7 @@ def l2_checksum(
     return int(crc ^ _ALL_ONES)
 
 
-@njit(cache=True)
+@allocating_entry
 def l3_checksum(
     ask_ticks: Ints, ask_lots: Ints, bid_ticks: Ints, bid_lots: Ints, price_step: int = 1, lot_step: int = 1
 ) -> int:

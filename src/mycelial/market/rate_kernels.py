@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from mycelial.domain.kernels import allocating_entry
 from mycelial.market.rate_counters import CEILING, MICRO, Charge, Limits, Tariff, Transaction
 
 ACCEPTED = 0  # as in `rate_counters.Verdict`; a kernel wants plain constants
@@ -64,7 +64,7 @@ def counters(limits: Sequence[Limits]) -> Counters:
     )
 
 
-@njit(error_model="numpy", cache=True)
+@allocating_entry
 def level_at(counters: Any, account: int, now_ns: int) -> int:
     """Return an account's level at a time not before the latest."""
     level = counters.level[account]
@@ -75,7 +75,7 @@ def level_at(counters: Any, account: int, now_ns: int) -> int:
     return level - elapsed * decay
 
 
-@njit(error_model="numpy", cache=True)
+@allocating_entry
 def aged_points(table: Any, transaction: int, age_ns: int) -> int:
     """Return the micro-points one order of this age adds to a transaction."""
     for bracket in range(table.age_edges_ns.size):
@@ -84,7 +84,7 @@ def aged_points(table: Any, transaction: int, age_ns: int) -> int:
     return 0
 
 
-@njit(error_model="numpy", cache=True)
+@allocating_entry
 def charge_points(counters: Any, account: int, now_ns: int, fixed: int, aged: int, opens: int, open_orders: int) -> int:
     """Charge micro-points to an account (`counters` mutated) and return the verdict; see `rate_counters.charge`."""
     if now_ns < counters.at_ns[account]:
@@ -104,7 +104,7 @@ def charge_points(counters: Any, account: int, now_ns: int, fixed: int, aged: in
     return verdict
 
 
-@njit(error_model="numpy", cache=True)
+@allocating_entry
 def charge(
     counters: Any,
     table: Any,

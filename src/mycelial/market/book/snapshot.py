@@ -13,11 +13,11 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mycelial.domain.errors import ConfigError, DataError
 from mycelial.domain.instrument import Instrument
+from mycelial.domain.kernels import allocating_entry
 from mycelial.market.book.ladder import exists, mark, worse
 from mycelial.market.book.matching import best
 from mycelial.market.book.pool import remember_id
@@ -29,7 +29,7 @@ LEVEL_ROW = np.dtype([(name, "<i8") for name in ("side", "tick", "head", "tail",
 _DAMAGED = "this is not an order-book snapshot of this version, or it is damaged; take a new one"
 
 
-@njit(cache=True)
+@allocating_entry
 def _gather_levels(header: NDArray[np.void], rows: NDArray[np.void]) -> int:
     book, count = header[0], 0
     for side in range(2):
@@ -43,7 +43,7 @@ def _gather_levels(header: NDArray[np.void], rows: NDArray[np.void]) -> int:
     return count
 
 
-@njit(cache=True)
+@allocating_entry
 def _rebuild(header: NDArray[np.void], rows: NDArray[np.void]) -> None:
     """Fill ladder, bitmaps and client ids from the rows and the pool."""
     book = header[0]

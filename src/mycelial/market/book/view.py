@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from mycelial.domain.kernels import allocating_entry
 from mycelial.market.book.ladder import exists, worse
 from mycelial.market.book.matching import best
 from mycelial.market.book.pool import handle_of
@@ -33,7 +33,7 @@ RESTING = np.dtype(
 )
 
 
-@njit(cache=True)
+@allocating_entry
 def _list_levels(header: NDArray[np.void], side: int, found: NDArray[np.int64]) -> int:
     book, depth = header[0], len(found)
     count, tick = 0, best(book, side)
@@ -51,7 +51,7 @@ def levels(state: State, side: int, depth: int) -> NDArray[np.int64]:
     return found[: _list_levels(state.header, side, found)]
 
 
-@njit(cache=True)
+@allocating_entry
 def _list_orders(header: NDArray[np.void], found: NDArray[np.void]) -> int:
     book, count = header[0], 0
     for side in range(2):

@@ -19,7 +19,7 @@ from mycelial.agents.intraday.state import MAKER, NOISE, OUTBOX_ROOM, POOLS, Cro
 from mycelial.agents.intraday.stops import NOBODY, next_stop
 from mycelial.domain.calling import call_at
 from mycelial.domain.draws import uniform
-from mycelial.domain.kernels import entry, helper
+from mycelial.domain.kernels import allocating_entry, helper
 from mycelial.market.book.kernel import room_needed
 from mycelial.market.book.records import EventKind, Kind
 from mycelial.market.book.state import Book, Wish, event_of, event_words, expiry_of
@@ -305,7 +305,7 @@ def advance(loop: Loop, until: int) -> int:
             _engage(loop, book, crowd, payload, time)
 
 
-@entry
+@allocating_entry
 def feed(header: NDArray[np.void], records: NDArray[np.uint64]) -> int:
     """Let the engine work on records at once and unseen, before the market opens; return the events it wrote.
 
@@ -329,7 +329,7 @@ def feed(header: NDArray[np.void], records: NDArray[np.uint64]) -> int:
     return written
 
 
-@entry
+@allocating_entry
 def start(header: NDArray[np.void]) -> None:
     """Show the opening book and draw the first wake-up of every kind."""
     loop = header[0]
@@ -339,7 +339,7 @@ def start(header: NDArray[np.void]) -> None:
         _wake_next(loop, crowd, kind, loop.now)
 
 
-@entry
+@allocating_entry
 def enqueue(header: NDArray[np.void], records: NDArray[np.uint64], owner: int, at: int) -> int:
     """Send records of an outside participant at time `at`; return how many the throttle refused, -1 without room.
 
@@ -376,7 +376,7 @@ def enqueue(header: NDArray[np.void], records: NDArray[np.uint64], owner: int, a
     return refused
 
 
-@entry
+@allocating_entry
 def worth_now(header: NDArray[np.void]) -> float:
     """Return the fundamental in ticks at the loop's time."""
     loop = header[0]
