@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from tests.support.book_inputs import Inputs, Setup, aim, aimed_streams, hostile_setup, hostile_stream
 
-from mycelial.market.book import OrderBook
+from mycelial.domain.instrument import Instrument
+from mycelial.market.book import INPUT, OrderBook
 from mycelial.market.book.records import Tif
 
 Structure = Callable[[Any], None]
@@ -135,3 +137,15 @@ def test_a_restored_memory_is_sound():
 
     for check in STRUCTURES:
         check(OrderBook.restore(book.snapshot()).state)
+
+
+def test_events_handed_out_stay_what_they_are_however_many_inputs_follow():
+    book = OrderBook(Instrument("A/B", Decimal(1), Decimal(1), ladder_ticks=64, max_orders=16, max_lots=1_000), 1)
+    many, few = np.zeros(2_000, INPUT), np.zeros(3, INPUT)
+    for inputs in (many, few):  # every one is refused: the account is empty
+        inputs["lots"], inputs["price"], inputs["group"] = 1, 5, -1
+
+    handed_out = [book.apply(inputs) for inputs in (many, few, many, few, few)]
+
+    assert [len(events) for events in handed_out] == [2_000, 3, 2_000, 3, 3]
+    assert np.array_equal(np.concatenate([events["event_seq"] for events in handed_out]), np.arange(4_009))

@@ -38,7 +38,7 @@ def allocating_entry(function: Callable[..., Any]) -> Any:
 
 
 def kept(dispatcher: Any, module: str = "") -> Any:
-    """Let a kernel kept on disk, of a module of the package, be compiled again when any file it may call into has changed.
+    """Let a kernel kept on disk be compiled again when any file of the package it may call into has changed.
 
     Numba looks only at the file of the kernel itself, so an edited or upgraded helper would go on in its old form.
     """

@@ -18,6 +18,7 @@ from mycelial.market.book.state import State, allocate
 FREE = ((0, 0, 0),)
 
 MOST_ROOM = 1 << 20  # events; more is worked off in parts
+MANY = 1 << 10  # events worth a memory of their own
 
 
 class OrderBook:
@@ -68,10 +69,16 @@ class OrderBook:
         inputs = np.ascontiguousarray(inputs)
         state, parts, at = self.state, [], 0
         while True:
-            self._make_room(2 * (len(inputs) - at))
-            state.header["written"] = 0
+            wanted = 2 * (len(inputs) - at)
+            self._make_room(wanted)
             at = apply(state.header, inputs, at)
-            parts.append(copied(state.arrays["events"][: state.scalar("written")]))
+            events = state.arrays["events"][: state.scalar("written")]
+            # What many inputs caused is handed out as it lies, and nothing is written there again; few are copied.
+            if wanted >= MANY:
+                state.header["events_room"] = 0
+                parts.append(events)
+            else:
+                parts.append(copied(events))
             if at == len(inputs):
                 return joined(parts)
 
@@ -80,13 +87,13 @@ class OrderBook:
         return self.apply(np.asarray(record, INPUT).reshape(1))
 
     def _make_room(self, wanted: int) -> None:
-        """Make room for the events of the next input, and for `wanted` as far as sensible."""
+        """Make room for the events of the next input, and for `wanted` as far as sensible; begin at its start."""
         state = self.state
         needed = 8 + 3 * state.scalar("live")
         needed += 2 * (self.instrument.iceberg_parts + 1) * state.scalar("icebergs")  # as `kernel.room_needed`
-        have = state.scalar("events_room")
-        if have < needed or have < min(wanted, MOST_ROOM):
+        if state.scalar("events_room") < needed + wanted:
             state.make_room(max(2 * needed, min(wanted + needed, MOST_ROOM)))
+        state.header["written"] = 0
 
     @property
     def now(self) -> int:
@@ -150,3 +157,4 @@ class OrderBook:
 
 
 MOST_ROOM = 1 << 20  # events; more is worked off in parts
+MANY = 1 << 10  # events worth a memory of their own

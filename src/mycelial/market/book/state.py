@@ -171,7 +171,7 @@ class State:
 
     def make_room(self, events: int) -> None:
         """Replace the buffer of events by a larger one; what it held is gone."""
-        self.arrays["events"] = np.zeros(events, EVENT)
+        self.arrays["events"] = np.empty(events, EVENT)
         self.header["events_at"] = address(self.arrays["events"])
         self.header["events_room"], self.header["written"] = events, 0
 
