@@ -24,15 +24,14 @@ from numba import njit
 from mycelial.adapters.data.feeds import read_binance_feed
 from mycelial.domain.depth import BEST
 from mycelial.domain.recording import SNAPSHOT, MarketRecording, clocks
-from mycelial.market import replay_kernel as kernel
 from mycelial.market.book.records import Flag, Kind
-from mycelial.market.replay import feed_of
+from mycelial.market.replay import feed_of, kernel, layout
 
 STEP_NS = 100_000_000
 QUOTE_STEPS = 10
 MAX_ORDERS = 16
-RULES = kernel.Rules(
-    cancels=kernel.PESSIMISTIC, up_ns=0, maker_ppm=0, taker_ppm=0, cash_per_tick_lot=1, protection_ppm=10_000
+RULES = layout.Rules(
+    cancels=layout.PESSIMISTIC, up_ns=0, maker_ppm=0, taker_ppm=0, cash_per_tick_lot=1, protection_ppm=10_000
 )
 _POST_ONLY, _CANCEL_ALL = int(Flag.POST_ONLY), int(Kind.CANCEL_ALL)
 
@@ -43,19 +42,19 @@ def watch(feed: Any, state: Any, rules: Any, inputs: Any, events: Any, begin: in
     sent, filled = 0, 0
     for step in range(seen.shape[0]):
         now = begin + step * STEP_NS
-        state.at[kernel.N_EVENTS] = 0
+        state.at[layout.N_EVENTS] = 0
         kernel.advance(feed, state, rules, inputs[:sent], events, now)
         seen[step, 0], seen[step, 1] = feed.prices[state.ends[BEST, 0]], feed.prices[state.ends[BEST, 1]]
-        for n in range(state.at[kernel.N_EVENTS]):
-            if events[n, kernel.E_KIND] == 2 and events[n, kernel.E_MAKER_OWNER] == 0:
-                filled += events[n, kernel.E_LOTS]
+        for n in range(state.at[layout.N_EVENTS]):
+            if events[n, layout.E_KIND] == 2 and events[n, layout.E_MAKER_OWNER] == 0:
+                filled += events[n, layout.E_LOTS]
         if own_lots > 0 and step % QUOTE_STEPS == 0:
             for side in range(2):
                 row = inputs[sent]
-                row[kernel.I_TS], row[kernel.I_KIND], row[kernel.I_SIDE] = now, _CANCEL_ALL, side
+                row[layout.I_TS], row[layout.I_KIND], row[layout.I_SIDE] = now, _CANCEL_ALL, side
                 row = inputs[sent + 1]
-                row[kernel.I_TS], row[kernel.I_SIDE], row[kernel.I_FLAGS] = now, side, _POST_ONLY
-                row[kernel.I_PRICE], row[kernel.I_LOTS] = seen[step, side], own_lots
+                row[layout.I_TS], row[layout.I_SIDE], row[layout.I_FLAGS] = now, side, _POST_ONLY
+                row[layout.I_PRICE], row[layout.I_LOTS] = seen[step, side], own_lots
                 sent += 2
             # the answers to what was sent come with the next step
     return filled
@@ -64,10 +63,10 @@ def watch(feed: Any, state: Any, rules: Any, inputs: Any, events: Any, begin: in
 def ours(recording: MarketRecording, steps: int, own_lots: int) -> Callable[[], tuple[np.ndarray, int]]:
     """Return the run of our replay, set up and ready."""
     feed = feed_of(recording)
-    state = kernel.new_state(feed.prices.size, MAX_ORDERS)
-    inputs = np.zeros((4 * (steps // QUOTE_STEPS + 2), len(kernel.INPUT_FIELDS)), np.int64)
-    inputs[:, kernel.I_HANDLE] = -1
-    events = np.zeros((40_000, len(kernel.EVENT_FIELDS)), np.int64)
+    state = layout.new_state(feed.prices.size, MAX_ORDERS)
+    inputs = np.zeros((4 * (steps // QUOTE_STEPS + 2), len(layout.INPUT_FIELDS)), np.int64)
+    inputs[:, layout.I_HANDLE] = -1
+    events = np.zeros((40_000, len(layout.EVENT_FIELDS)), np.int64)
     seen = np.zeros((steps, 2), np.int64)
     begin = int(feed.batches[0, 0])
 

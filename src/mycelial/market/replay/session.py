@@ -1,7 +1,24 @@
 """Trade against a recorded market: a `MarketSession` over a `MarketRecording`.
 
 The market's clock is the exchange's time where the recording has it. Realistic by default: orders join behind what is
-shown, cancels ahead are a proportional share, fees apply. What the rules are is told in `replay_kernel`.
+shown, cancels ahead are a proportional share, fees apply. The rules:
+
+The recorded market does not know our orders; the rules keep that from being turned into gains.
+
+Taking. What is shown at a level, less what traded there since it was last told, less what we took of it before, can be
+taken. Lots once taken stay taken (`taken`): they come off everything the level shows until it shows no more than them,
+when the lots we took have left the recorded book as well. So no resting lot fills two orders.
+
+Resting. An order joins behind all lots shown at its price (`ahead`). A recorded trade at its price fills first what is
+ahead, then own orders in their order. A recorded trade at a worse price fills own orders at better prices first: that
+taker would have met them. Each traded lot counts once. Lots that leave a level without a trade were cancelled:
+of these, none (PESSIMISTIC), a share equal to the share of the queue that is ahead (PROPORTIONAL), or as many as there
+are (OPTIMISTIC) were ahead. When recorded lots appear on the other side at or beyond an own order's price, they trade
+with it, and count as taken.
+
+Lots that own fills spare from a recorded trade stay in the queue, before whoever joins later, until the level empties.
+
+What is not modelled: recorded traders do not react to our orders.
 """
 
 from __future__ import annotations
@@ -14,11 +31,11 @@ import numpy as np
 from mycelial.domain.depth import BEST, COUNT, price_index
 from mycelial.domain.errors import ConfigError, DataError, OrderRejected
 from mycelial.domain.recording import MarketRecording, clocks
-from mycelial.market import replay_kernel as kernel
 from mycelial.market.book.records import EVENT, INPUT
+from mycelial.market.replay import kernel, layout
 from mycelial.market.session import Ints, Records, Top
 
-_CANCELS = {"none": kernel.PESSIMISTIC, "proportional": kernel.PROPORTIONAL, "all": kernel.OPTIMISTIC}
+_CANCELS = {"none": layout.PESSIMISTIC, "proportional": layout.PROPORTIONAL, "all": layout.OPTIMISTIC}
 
 
 @dataclass(frozen=True)
@@ -81,8 +98,8 @@ class Replay:
         if not recording.batches.size:
             raise DataError(f"{recording.source}: holds no book to trade in; give a recording with levels")
         self.feed = feed_of(recording)
-        self.state = kernel.new_state(self.feed.prices.size, self.rules.max_orders)
-        self._kernel_rules = kernel.Rules(
+        self.state = layout.new_state(self.feed.prices.size, self.rules.max_orders)
+        self._kernel_rules = layout.Rules(
             _CANCELS[self.rules.cancels_ahead],
             self.rules.up_ns,
             self.rules.maker_ppm,
@@ -90,13 +107,13 @@ class Replay:
             self.rules.cash_per_tick_lot,
             self.rules.protection_ppm,
         )
-        self._inputs = np.zeros((256, len(kernel.INPUT_FIELDS)), np.int64)
+        self._inputs = np.zeros((256, len(layout.INPUT_FIELDS)), np.int64)
         self._n_inputs = 0
-        self._events = np.zeros((1024, len(kernel.EVENT_FIELDS)), np.int64)
+        self._events = np.zeros((1024, len(layout.EVENT_FIELDS)), np.int64)
         self._read = 0
-        self._view: kernel.State | None = None
-        self._time = int(min(self.feed.batches[0, 0], *self.feed.trades[:1, 0], kernel.NEVER))
-        self.state.at[kernel.TIME] = self._time
+        self._view: layout.State | None = None
+        self._time = int(min(self.feed.batches[0, 0], *self.feed.trades[:1, 0], layout.NEVER))
+        self.state.at[layout.TIME] = self._time
 
     @property
     def time_ns(self) -> int:
@@ -122,7 +139,7 @@ class Replay:
         end = self._n_inputs + inputs.size
         if end > len(self._inputs):
             self._inputs = np.concatenate([self._inputs, np.zeros((end, self._inputs.shape[1]), np.int64)])
-        for column, name in enumerate(kernel.INPUT_FIELDS):
+        for column, name in enumerate(layout.INPUT_FIELDS):
             self._inputs[self._n_inputs : end, column] = inputs[name]
         self._n_inputs = end
 
@@ -132,7 +149,7 @@ class Replay:
             raise OrderRejected(f"time is {self._time} ns and cannot go back to {to_ns} ns")
         inputs = self._inputs[: self._n_inputs]
         while (
-            kernel.advance(self.feed, self.state, self._kernel_rules, inputs, self._events, to_ns) == kernel.EVENTS_FULL
+            kernel.advance(self.feed, self.state, self._kernel_rules, inputs, self._events, to_ns) == layout.EVENTS_FULL
         ):
             more = np.zeros_like(self._events)
             self._events = np.concatenate([self._events, more])
@@ -140,10 +157,10 @@ class Replay:
 
     def events(self) -> Records:
         """Return the events that reached the trader since the last call; see `MarketSession`."""
-        known = self._events[: self.state.at[kernel.N_EVENTS]]
-        end = int(np.searchsorted(known[:, kernel.E_TS], self._time - self.rules.down_ns, side="right"))
+        known = self._events[: self.state.at[layout.N_EVENTS]]
+        end = int(np.searchsorted(known[:, layout.E_TS], self._time - self.rules.down_ns, side="right"))
         fresh = np.zeros(end - self._read, EVENT)
-        for column, name in enumerate(kernel.EVENT_FIELDS):
+        for column, name in enumerate(layout.EVENT_FIELDS):
             fresh[name] = known[self._read : end, column]
         self._read = end
         return fresh
@@ -154,20 +171,20 @@ class Replay:
         Recorded lots of one latency ago, less what own orders took of them, and own resting orders.
         """
         state = self.state if self.rules.down_ns == 0 else self._delayed()
-        own = self.state.own[: self.state.at[kernel.N_OWN]]
+        own = self.state.own[: self.state.at[layout.N_OWN]]
         sides = []
         for side in range(2):
             step = -1 if side == 0 else 1
             found: dict[int, int] = {}
-            for order in own[own[:, kernel.O_SIDE] == side]:
-                price, lots = int(order[kernel.O_PRICE]), int(order[kernel.O_LEFT])
+            for order in own[own[:, layout.O_SIDE] == side]:
+                price, lots = int(order[layout.O_PRICE]), int(order[layout.O_LEFT])
                 found[price] = found.get(price, 0) + lots
             rank, seen, left = int(state.ends[BEST, side]), 0, int(state.ends[COUNT, side])
-            taken = self.state.ladder[kernel.TAKEN, side]
+            taken = self.state.ladder[layout.TAKEN, side]
             while left > 0 and seen < levels:
-                if state.ladder[kernel.SHOWN, side, rank] > 0:
+                if state.ladder[layout.SHOWN, side, rank] > 0:
                     left -= 1
-                    lots = state.ladder[kernel.SHOWN, side, rank] - state.ladder[kernel.TRADED, side, rank]
+                    lots = state.ladder[layout.SHOWN, side, rank] - state.ladder[layout.TRADED, side, rank]
                     if lots > taken[rank]:
                         price = int(self.feed.prices[rank])
                         found[price] = found.get(price, 0) + int(lots - taken[rank])
@@ -177,16 +194,16 @@ class Replay:
             sides += [np.array([p for p, _ in ladder], np.int64), np.array([q for _, q in ladder], np.int64)]
         return Top(*sides)
 
-    def _delayed(self) -> kernel.State:
+    def _delayed(self) -> layout.State:
         """Return the recorded book one latency ago, with no own orders in it."""
         if self._view is None:
-            self._view = kernel.new_state(self.feed.prices.size, 1)
+            self._view = layout.new_state(self.feed.prices.size, 1)
         nothing, silence = self._inputs[:0], self._events[:0]
         kernel.advance(self.feed, self._view, self._kernel_rules, nothing, silence, self._time - self.rules.down_ns)
         return self._view
 
 
-def feed_of(recording: MarketRecording) -> kernel.Feed:
+def feed_of(recording: MarketRecording) -> layout.Feed:
     """Lay out a recording for the kernels, on the exchange's clock where it has one."""
     index = price_index(recording)
     batch_time, trade_time = clocks(recording)
@@ -196,10 +213,10 @@ def feed_of(recording: MarketRecording) -> kernel.Feed:
     rank: Ints = np.where(index.prices[at] == trades["price"], at, -1)
     batches = np.zeros((recording.batches.size + 1, 3), np.int64)
     batches[:-1] = np.column_stack([batch_time, recording.batches["kind"], recording.batches["first"]])
-    batches[-1] = kernel.NEVER, 0, recording.levels.size
+    batches[-1] = layout.NEVER, 0, recording.levels.size
     levels = _table([index.rank, recording.levels["lots"], recording.levels["side"]])
     trade_table = _table([trade_time, trades["price"], rank, trades["lots"], trades["side"]])
-    return kernel.Feed(index.prices, batches, levels, trade_table)
+    return layout.Feed(index.prices, batches, levels, trade_table)
 
 
 def _table(columns: list[Ints]) -> Ints:
