@@ -271,3 +271,12 @@ def test_recorded_fundamentals_are_taken_as_they_are():
 
     assert given_path.value.shape == (1, 30)
     assert np.array_equal(given_path.value[0], path)
+
+
+def test_a_market_factor_that_is_switched_off_leaves_every_history_alike():
+    p = preset("binance-btc-2018-2022").replace(market_sigma=0.0, crisis_drop=0.0, days=400, learning_days=100)
+
+    quiet = fundamental.draw_fundamental(p, 2, 7).value
+
+    assert np.isfinite(quiet).all()
+    np.testing.assert_array_equal(quiet, fundamental.draw_fundamental(p.replace(market_candidates=1), 2, 7).value)

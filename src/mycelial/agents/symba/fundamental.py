@@ -16,6 +16,7 @@ from mycelial.agents.symba.parameters import SymbaParameters
 from mycelial.domain.seeds import generator
 
 _START = 100.0
+_TINY = 1e-300  # a market factor may be switched off
 
 
 class Fundamental(NamedTuple):
@@ -138,9 +139,9 @@ def _traits(factor: NDArray[np.float64], days_year: int) -> tuple[float, ...]:
     quiet, wild = np.quantile(size, (0.5, 0.95))
     window = min(days_year, factor.size // 2)
     yearly = np.abs(path[window:] - path[:-window]).mean()
-    square = (factor**2).mean()
+    square = max((factor**2).mean(), _TINY)
     follows = float((factor[1:] * factor[:-1]).mean() / square)
-    return float(path[-1]), math.log(square), math.log(quiet), math.log(wild), math.log(yearly), follows
+    return float(path[-1]), math.log(square), *(math.log(max(one, _TINY)) for one in (quiet, wild, yearly)), follows
 
 
 def _stochastic_volatility(p: SymbaParameters, assets: int, seed: int) -> Fundamental:
