@@ -81,6 +81,25 @@ def test_what_the_engine_took_replays_in_an_order_book_to_the_same_events():
     assert np.all(np.diff(record.inputs["ts"]) >= 0)
 
 
+def test_a_record_has_room_for_every_tip_of_swept_icebergs():
+    alone = market(config=empty(jitter="none"), externals=2, record=True)
+    seller, buyer = alone.config.agents, alone.config.agents + 1
+    alone.fund(seller, lots=10**6)
+    alone.fund(buyer, cash=10**15)
+    tips = np.concatenate([order(side=1, price=50_000, lots=15, display=1, flags=int(Flag.ICEBERG))] * 300)
+
+    for at in range(1, 21):  # 9,000 events a sweep, far more than the book has orders
+        alone.submit(tips, seller, at=at * SECOND)
+        alone.submit(order(side=0, price=50_000, lots=300 * 15), buyer, at=at * SECOND + SECOND // 2)
+    alone.run_until(30 * SECOND)
+
+    record = alone.take_recording()
+    events = OrderBook(INSTRUMENT, alone.config.agents + 2).apply(record.inputs)
+    replenished = np.count_nonzero(events["kind"] == EventKind.REPLENISHED)
+    assert replenished > 19 * 300 * 14  # some tips of the first sweep met the opening orders
+    assert events.tobytes() == record.events.tobytes()
+
+
 def test_cash_and_assets_are_conserved_to_the_last_unit_with_fees():
     living = market(fee_tiers=FEES)
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from mycelial.domain.errors import DataError
 from mycelial.facts.intraday import FIGURES, REQUIRED, IntradaySummary
+from mycelial.facts.json_figures import rounded, with_nan
 from mycelial.facts.minutes import MINUTE_FIGURES, MinuteSummary
 
 FORMAT = "mycelial-intraday-figures/1"
@@ -106,7 +107,7 @@ def to_json(reference: IntradayReference) -> str:
         "markets": [asdict(one) for one in reference.markets],
         "minutes": [asdict(one) for one in reference.minutes],
     }
-    return _lines(_rounded(document)) + "\n"
+    return _lines(rounded(document, 5)) + "\n"
 
 
 def from_json(text: str, origin: str = "intraday figures") -> IntradayReference:
@@ -128,29 +129,11 @@ def from_json(text: str, origin: str = "intraday figures") -> IntradayReference:
         raise DataError(f"{origin} has format {found!r}, not {FORMAT!r}; make the file anew")
     del document["format"]
     try:
-        return TypeAdapter(IntradayReference).validate_python(_with_nan(document))
+        return TypeAdapter(IntradayReference).validate_python(with_nan(document))
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         raise DataError(f"{origin}: field {field}: {first['msg']}; make the file anew") from None
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    if isinstance(value, float):
-        return float(f"{value:.5g}") if math.isfinite(value) else None
-    return value
-
-
-def _with_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _with_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_nan(item) for item in value]
-    return math.nan if value is None else value
 
 
 def _lines(value: Any, depth: int = 0) -> str:

@@ -22,6 +22,7 @@ from mycelial.domain.errors import DataError
 from mycelial.facts.compare import PreparedStatistics, prepare, real_versus_real, two_halves
 from mycelial.facts.density import Histogram, histogram
 from mycelial.facts.distance import Distance
+from mycelial.facts.json_figures import rounded, with_nan
 from mycelial.facts.panel import Floats, Panel
 from mycelial.facts.returns import log_returns
 from mycelial.facts.summary import Summary, summarise
@@ -98,7 +99,7 @@ def build_reference(panel: Panel, provenance: str, *, seed: int = 0) -> Referenc
 def to_json(reference: ReferenceFigures) -> str:
     """Return the reference as JSON, six significant digits, one line per entry so that changes can be reviewed."""
     document = {"format": FORMAT} | asdict(reference)
-    return _lines(_rounded(document), depth=2) + "\n"
+    return _lines(rounded(document, 6), depth=2) + "\n"
 
 
 def from_json(text: str, origin: str = "reference figures") -> ReferenceFigures:
@@ -151,28 +152,11 @@ def _quantiles(ascending: Floats) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
-    return value
-
-
 def _with_nan(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document with the undefined numbers of its summary as NaN (JSON knows only null)."""
 
-    def restored(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: restored(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [restored(item) for item in value]
-        return math.nan if value is None else value
-
     # An interval is the one field that may be absent.
-    return {key: value if key == "baseline" else restored(value) for key, value in document.items() if key != "format"}
+    return {key: value if key == "baseline" else with_nan(value) for key, value in document.items() if key != "format"}
 
 
 def _lines(value: Any, depth: int) -> str:

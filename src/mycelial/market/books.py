@@ -21,7 +21,7 @@ from mycelial.domain.kernels import entry
 from mycelial.domain.memory import address
 from mycelial.market.book import EVENT, INPUT, OrderBook
 from mycelial.market.book.kernel import process, room_needed
-from mycelial.market.book.state import BOOK, event_words
+from mycelial.market.book.state import BOOK, event_words, most_events
 from mycelial.market.terms import MarketTerms
 
 Records = NDArray[Any]
@@ -120,7 +120,7 @@ class OrderBooks:
     def _make_room(self, left: NDArray[np.int64]) -> None:
         """Give the books with inputs left room for at least the next of them, keeping the events they hold."""
         headers = self._headers
-        needed = 8 + 3 * headers["live"] + 2 * (headers["iceberg_parts"] + 1) * headers["icebergs"]  # `room_needed`
+        needed = most_events(headers["live"], headers["icebergs"], headers["iceberg_parts"])
         room = headers["events_room"] - headers["written"]
         for number in np.flatnonzero((left > 0) & (room < needed + 2 * left)).tolist():
             written = int(headers["written"][number])

@@ -89,8 +89,7 @@ class OrderBook:
     def _make_room(self, wanted: int) -> None:
         """Make room for the events of the next input, and for `wanted` as far as sensible; begin at its start."""
         state = self.state
-        needed = 8 + 3 * state.scalar("live")
-        needed += 2 * (self.instrument.iceberg_parts + 1) * state.scalar("icebergs")  # as `kernel.room_needed`
+        needed = state.room_needed()
         if state.scalar("events_room") < needed + wanted:
             state.make_room(max(2 * needed, min(wanted + needed, MOST_ROOM)))
         state.header["written"] = 0

@@ -9,20 +9,17 @@ from mycelial.domain.kernels import entry, helper
 from mycelial.market.book import changing, output
 from mycelial.market.book.placing import place
 from mycelial.market.book.records import Kind, Reject
-from mycelial.market.book.state import Book, Wish, expiry_of
+from mycelial.market.book.state import Book, Wish, expiry_of, most_events
 
 _NEW, _CANCEL, _CANCEL_ALL, _AMEND, _CONTROL, _FUND, _CLOCK = (int(kind) for kind in Kind)
 _BAD_CLOCK, _BAD_RECORD = int(Reject.BAD_CLOCK), int(Reject.BAD_RECORD)
-_FEW = 8  # events of an input that meets no resting order, with room to spare
+_most_events = helper(most_events)
 
 
 @helper
 def room_needed(book: Book) -> int:
-    """Return how many events the next input can cause at most.
-
-    Every resting order can trade and leave, or expire; every tip of an iceberg can trade and be replenished.
-    """
-    return _FEW + 3 * book.live + 2 * (book.iceberg_parts + 1) * book.icebergs
+    """Return how many events the next input can cause at most."""
+    return _most_events(book.live, book.icebergs, book.iceberg_parts)
 
 
 @helper

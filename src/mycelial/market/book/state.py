@@ -156,6 +156,14 @@ event_of = reach(BOOK, "events_at", EVENT)
 event_words = reach(BOOK, "events_at", np.dtype([("words", "<u8", EVENT.itemsize // 8)]))
 
 
+def most_events(live: Any, icebergs: Any, iceberg_parts: Any) -> Any:
+    """Return how many events one input can cause at most, of numbers or arrays.
+
+    Every resting order can trade and leave, or expire; every tip of an iceberg can trade and be replenished.
+    """
+    return 8 + 3 * live + 2 * (iceberg_parts + 1) * icebergs
+
+
 class State:
     """The header of one book and the arrays it points to, kept alive together."""
 
@@ -168,6 +176,10 @@ class State:
     def scalar(self, name: str) -> int:
         """Return a field of the header."""
         return int(self.header[name][0])
+
+    def room_needed(self) -> int:
+        """Return how many events the next input can cause at most."""
+        return int(most_events(*(self.scalar(name) for name in ("live", "icebergs", "iceberg_parts"))))
 
     def make_room(self, events: int) -> None:
         """Replace the buffer of events by a larger one; what it held is gone."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from mycelial.domain.depth import BEST, COUNT, WORST
 from mycelial.domain.kernels import allocating_helper
+from mycelial.market.book.ledger import fee
 from mycelial.market.book.records import Done, EventFlag, EventKind, Flag, Kind, Reject, Stp, Tif
 from mycelial.market.replay.layout import (
     E_FLAGS,
@@ -47,7 +48,6 @@ from mycelial.market.replay.layout import (
 )
 from mycelial.market.replay.own_orders import (
     available,
-    fee,
     find_own,
     first_at,
     leave,

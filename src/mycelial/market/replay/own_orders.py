@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mycelial.domain.kernels import allocating_entry, allocating_helper
+from mycelial.domain.kernels import allocating_helper
+from mycelial.market.book.ledger import fee
 from mycelial.market.book.records import Done, EventFlag, EventKind
 from mycelial.market.replay.layout import (
     E_FLAGS,
@@ -48,14 +49,6 @@ _DONE = int(EventKind.DONE)
 _FILLED = int(Done.FILLED)
 _EXPIRED = int(Done.EXPIRED)
 _RESTING = int(EventFlag.RESTING)
-
-
-@allocating_entry
-def fee(notional: int, ppm: int) -> int:
-    """Return the fee of a fill, rounding half up; a negative rate is a rebate."""
-    rate = abs(ppm)
-    amount = notional // 1_000_000 * rate + (notional % 1_000_000 * rate + 500_000) // 1_000_000
-    return amount if ppm >= 0 else -amount
 
 
 @allocating_helper

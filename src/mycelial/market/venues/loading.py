@@ -8,14 +8,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from mycelial.domain.complaints import first_problem
-from mycelial.domain.errors import ConfigError, NotFound
+from mycelial.domain.errors import ConfigError
+from mycelial.domain.packaged import packaged_names, packaged_text
 from mycelial.market.rate_counters import Charge, Limits, Tariff, Transaction
 from mycelial.market.venues import schema
 from mycelial.market.venues.rules import (
@@ -40,8 +40,7 @@ _DAY = 86_400 * _SECOND
 
 def venue_names() -> tuple[str, ...]:
     """Return the names of the packaged exchanges."""
-    entries = files(_PACKAGE).iterdir()
-    return tuple(sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml")))
+    return packaged_names(_PACKAGE, ".toml")
 
 
 def packaged_venue(name: str) -> Venue:
@@ -52,9 +51,7 @@ def packaged_venue(name: str) -> Venue:
     NotFound
         If none has this name; the message lists those that exist.
     """
-    if name not in venue_names():
-        raise NotFound(f"there are no packaged rules of {name!r}; choose one of: {', '.join(venue_names())}")
-    return venue_from_text(files(_PACKAGE).joinpath(f"{name}.toml").read_text(encoding="utf-8"), f"{name}.toml")
+    return venue_from_text(packaged_text(_PACKAGE, name, ".toml", "packaged rules of"), f"{name}.toml")
 
 
 def venue_from_text(text: str, origin: str = "venue file") -> Venue:

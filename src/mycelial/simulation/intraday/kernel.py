@@ -272,7 +272,7 @@ def advance(loop: Loop, until: int) -> int:
         if book.events_room < room_needed(book):
             return EVENTS_FULL
         if loop.logging != 0 and (
-            loop.inputs_logged + 2 > loop.log_room or loop.events_logged + 3 * book.live + 16 > 2 * loop.log_room
+            loop.inputs_logged + 2 > loop.log_room or loop.events_logged + room_needed(book) > 2 * loop.log_room
         ):
             return LOG_FULL
         first = entry_of(loop, 0)

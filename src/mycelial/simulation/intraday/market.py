@@ -193,9 +193,7 @@ class IntradayMarket:
         if why == kernel.LOG_FULL:
             self._drain()
         elif why == kernel.EVENTS_FULL:
-            needed = 8 + 3 * self.book.state.scalar("live")
-            needed += 2 * (self.instrument.iceberg_parts + 1) * self.book.state.scalar("icebergs")
-            self.book.state.make_room(2 * needed)
+            self.book.state.make_room(2 * self.book.state.room_needed())
         else:
             self._grow()
 
@@ -301,10 +299,8 @@ class IntradayMarket:
         ):
             kept.append(self._arrays[name][: self._scalar(count)].copy())
             self._header[count] = 0
-        # one message may cause three events for every resting order
-        needed = 3 * self.book.state.scalar("live") + 64
-        if 2 * self._scalar("log_room") < 2 * needed:
-            room = 2 * needed
+        room = 2 * self.book.state.room_needed()
+        if self._scalar("log_room") < room:
             self._arrays["input_log"], self._arrays["event_log"] = np.zeros(room, INPUT), np.zeros(2 * room, EVENT)
             self._header["log_room"] = room
             self._connect()

@@ -11,11 +11,11 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from decimal import Decimal
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
 from mycelial.domain.errors import ConfigError, NotFound
+from mycelial.domain.packaged import packaged_names, packaged_text
 from mycelial.simulation.scenarios.injections import KINDS, ONE, Injection, file_key
 from mycelial.simulation.scenarios.scenario import Scenario, StressTest
 
@@ -25,8 +25,7 @@ _WORDS = ("id", "title", "anchor", "source")
 
 def stress_test_names() -> tuple[str, ...]:
     """Return the ids of the packaged stress tests, ``X01`` and so on."""
-    entries = files(_PACKAGE).iterdir()
-    return tuple(sorted(entry.name.removesuffix(".toml").upper() for entry in entries if entry.name.endswith(".toml")))
+    return tuple(name.upper() for name in packaged_names(_PACKAGE, ".toml"))
 
 
 def stress_test(name: str) -> StressTest:
@@ -39,8 +38,8 @@ def stress_test(name: str) -> StressTest:
     """
     if name.upper() not in stress_test_names():
         raise NotFound(f"there is no stress test {name!r}; choose one of: {', '.join(stress_test_names())}")
-    file = f"{name.lower()}.toml"
-    return stress_test_from_text(files(_PACKAGE).joinpath(file).read_text(encoding="utf-8"), file)
+    file = name.lower()
+    return stress_test_from_text(packaged_text(_PACKAGE, file, ".toml", "packaged stress tests"), f"{file}.toml")
 
 
 def stress_test_from_text(text: str, origin: str = "scenario file") -> StressTest:
