@@ -24,7 +24,7 @@ inlined_kernel: Any = njit(no_cpython_wrapper=True, forceinline=True, **_OWNS_NO
 shared_kernel: Any = njit(**_OWNS_NOTHING)  # called from Python too
 
 # A kernel may call what lies in its own room of the package or below it.
-_ROOMS = ("domain", "market", "facts", "agents", "simulation", "environment")
+_ROOMS = ("domain", "market", "facts", "learning", "swarm", "agents", "simulation", "environment")
 
 
 def entry(function: Callable[..., Any]) -> Any:

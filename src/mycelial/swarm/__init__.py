@@ -1,0 +1,1 @@
+"""How peers share: parameters are float32 vectors, never networks. No sockets, no clock."""
