@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from mycelial.agents.symba.presets import PRESETS, preset
 from mycelial.config import Config, load
 from mycelial.config.loading import to_toml
+from mycelial.config.rooms import amount, duration_s, share
 from mycelial.config.schema import keys
 from mycelial.domain.errors import ConfigError, NotFound
 
@@ -145,3 +148,42 @@ def test_every_key_can_be_explained_and_stands_in_the_schema():
         "title": "",
     }
     assert {f"population.symba.{name}" for name in symba} < set(explained)
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("risk.max_drawdown=5 km", "risk.max_drawdown = '5 km': '5 km' is not a share; write it like \"2 %\""),
+        ("risk.max_position=half", 'write it like "0.5 BTC"'),
+        ("risk.cancel_on_disconnect=1 week", "units: ms, s, min, h, d"),
+        ('exchange.pairs=["BTCUSD"]', "exchange.pairs = ['BTCUSD']: 'BTCUSD' is not a pair"),
+        ("swarm.learning.best_response.depth=4", "less than or equal to 3"),
+        ("swarm.gossip=1", "swarm.gossip is a table, not a value"),
+        ("swarm.gossip.agregate=mean", "did you mean swarm.gossip.aggregate?"),
+    ],
+)
+def test_rooms_of_the_swarm_say_what_is_wrong_and_how_to_write_it(setting: str, says: str):
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        load(settings=[setting])
+
+
+def test_amounts_shares_and_durations_are_read_exactly():
+    assert amount("0.1 BTC") == (Decimal("0.1"), "BTC")
+    assert share("2 %") == Decimal("0.02")
+    assert duration_s("5 min") == 300
+    assert duration_s("20 ms") == Decimal("0.02")
+
+
+def test_a_complete_configuration_reads_back_to_itself(tmp_path: Path):
+    whole = load(settings=['exchange.pairs=["BTC/USD", "ETH/USD"]', "swarm.learning.best_response.depth=2"]).config
+
+    again = load((toml(tmp_path, "lock.toml", to_toml(whole.flat())),)).config
+
+    assert again.flat() == whole.flat()
+
+
+def test_every_key_of_the_schema_is_explained_and_has_a_value():
+    known, flat = keys(), Config().flat()
+
+    assert set(known) == set(flat)
+    assert all(key.why and key.allowed and key.kind for key in known.values())

@@ -92,7 +92,12 @@ def explain(
         typer.echo(found.name)
         for title, text in lines.items():
             typer.echo(f"  {title:<18} {text}")
-    note(f"next: mycelial sim run --set {found.name}={value} --out runs/first")
+    simulated = found.name.startswith(("seed", "simulation.", "population."))
+    note(
+        f"next: mycelial sim run --set {found.name}={value} --out runs/first"
+        if simulated
+        else "next: mycelial config show --origin"
+    )
 
 
 @app.command()

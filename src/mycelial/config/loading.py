@@ -15,12 +15,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mycelial.config.schema import Config, keys
+from mycelial.config.schema import Config, keys, rooms
 from mycelial.domain.errors import ConfigError, NotFound
 
 PROJECT_FILE = "mycelial.toml"
 ENVIRONMENT_PREFIX = "MYCELIAL__"
-ROOMS = ("simulation", "population", "population.symba")
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ def _leaves(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
         key = f"{prefix}{name}"
         if not isinstance(value, Mapping):
             yield key, value
-        elif value or key not in ROOMS:  # an empty room says nothing; an empty unknown one is a mistake
+        elif value or key not in rooms():  # an empty room says nothing; an empty unknown one is a mistake
             yield from _leaves(value, f"{key}.") if value else iter([(key, value)])
 
 
@@ -161,7 +160,7 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unknown(key: str, known: list[str]) -> str:
-    if key in ROOMS:
+    if key in rooms():
         return f"{key} is a table, not a value; set a key in it, such as {_first_in(key, known)}"
     room, _, name = key.rpartition(".")
     siblings = {other.rpartition(".")[2]: other for other in known if other.rpartition(".")[0] == room}
@@ -179,14 +178,17 @@ def _first_in(room: str, known: list[str]) -> str:
 
 def _first_problem(error: ValidationError, values: Mapping[str, Any], origin: Mapping[str, str]) -> str:
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    key = ".".join(part for part in first["loc"] if isinstance(part, str))  # a number counts entries of a list
     source = f"{origin[key]}: " if key in origin else ""
-    return f"{source}{key} = {values.get(key)!r}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+    reason = first["msg"].removeprefix("Value error, ")
+    return f"{source}{key} = {values.get(key)!r}: {reason[:1].lower()}{reason[1:]}"
 
 
 def _literal(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return repr(value)

@@ -7,22 +7,22 @@ one that is left out takes the value of the preset.
 from __future__ import annotations
 
 import dataclasses
+import types
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic import Field, create_model, field_validator, model_validator
+from pydantic.fields import FieldInfo
 
 from mycelial.agents.symba.parameters import SymbaParameters
 from mycelial.agents.symba.presets import PRESETS, preset
+from mycelial.config.exchange import Exchange
+from mycelial.config.rooms import Room
+from mycelial.config.swarm import Risk, Swarm
 
 STANDARD_PRESET = "binance-btc-2018-2022"
 MOST_SEED = 2**63 - 1
-
-
-class Room(BaseModel):
-    """A table of the configuration: unknown keys and wrong types are errors, values never change."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Simulation(Room):
@@ -89,19 +89,29 @@ class Population(Room):
 class Config(Room):
     """Everything that can be configured."""
 
+    mode: Literal["sim", "dry-run", "live"] = Field(default="sim", description="where trading happens")
     seed: int = Field(default=7, ge=0, le=MOST_SEED, description="root seed: every random number derives from it")
     simulation: Simulation = Field(default_factory=Simulation)
     population: Population = Field(default_factory=Population)
+    exchange: Exchange = Field(default_factory=Exchange)
+    swarm: Swarm = Field(default_factory=Swarm)
+    risk: Risk = Field(default_factory=Risk)
 
     def flat(self) -> dict[str, Any]:
         """Return every effective value by its dotted key; what the preset gives is included."""
-        symba = self.population.symba
-        return {
-            "seed": self.seed,
-            **{f"simulation.{name}": value for name, value in self.simulation},
-            "population.symba.preset": symba.preset,
-            **{f"population.symba.{name}": value for name, value in symba.parameters().to_dict().items()},
-        }
+        return dict(_values(self))
+
+
+def _values(room: Room, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(room, _Symba):
+        yield f"{prefix}preset", room.preset
+        yield from ((prefix + name, value) for name, value in room.parameters().to_dict().items())
+        return
+    for name, value in room:
+        if isinstance(value, Room):
+            yield from _values(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 @dataclass(frozen=True)
@@ -118,34 +128,58 @@ class Key:
 
 def keys() -> dict[str, Key]:
     """Return every key of the schema by its dotted name."""
-    found = {name: _key(name, info) for name, info in Config.model_fields.items() if name == "seed"}
-    for name, info in Simulation.model_fields.items():
-        found[f"simulation.{name}"] = _key(f"simulation.{name}", info)
-    found["population.symba.preset"] = Key(
-        "population.symba.preset",
-        "text",
-        STANDARD_PRESET,
-        f"one of {', '.join(PRESETS)}",
-        str(_Symba.model_fields["preset"].description),
-    )
+    return {key.name: key for key in _keys(Config)}
+
+
+def rooms() -> tuple[str, ...]:
+    """Return the dotted names of all tables."""
+    names = {name.rpartition(".")[0] for name in keys()} - {""}
+    parts = {".".join(name.split(".")[:depth]) for name in names for depth in range(1, name.count(".") + 2)}
+    return tuple(sorted(parts))
+
+
+def _keys(room: type[Room], prefix: str = "") -> Iterator[Key]:
+    if issubclass(room, _Symba):
+        yield from _symba_keys(prefix)
+        return
+    for name, info in room.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Room):
+            yield from _keys(info.annotation, f"{prefix}{name}.")
+        else:
+            yield _key(prefix + name, info)
+
+
+def _symba_keys(prefix: str) -> Iterator[Key]:
+    described = str(_Symba.model_fields["preset"].description)
+    yield Key(f"{prefix}preset", "text", STANDARD_PRESET, f"one of {', '.join(PRESETS)}", described)
     standard = PRESETS[STANDARD_PRESET]
     for field in dataclasses.fields(SymbaParameters):
-        name = f"population.symba.{field.name}"
-        found[name] = Key(
-            name,
-            {bool: "true or false", int: "whole number", float: "number", str: "text"}[type(field.default)],
+        yield Key(
+            f"{prefix}{field.name}",
+            _KINDS[type(field.default)],
             getattr(standard, field.name),
             _allowed(field),
             field.metadata["why"],
             {title: getattr(values, field.name) for title, values in PRESETS.items()},
         )
-    return found
 
 
-def _key(name: str, info: Any) -> Key:
-    low = next(limit.ge for limit in info.metadata if hasattr(limit, "ge"))
-    high = next(limit.le for limit in info.metadata if hasattr(limit, "le"))
-    return Key(name, "whole number", info.default, f"{low} to {high}", info.description)
+_KINDS: dict[Any, str] = {bool: "true or false", int: "whole number", float: "number", str: "text"}
+
+
+def _key(name: str, info: FieldInfo) -> Key:
+    hint = info.annotation
+    limits = {kind: getattr(one, kind) for one in info.metadata for kind in ("ge", "le") if hasattr(one, kind)}
+    if get_origin(hint) is Literal:
+        kind, allowed = "text", f"one of {', '.join(get_args(hint))}"
+    elif isinstance(hint, types.GenericAlias):
+        kind = allowed = "list of texts"
+    else:
+        kind = _KINDS[hint]
+        allowed = f"{limits['ge']:g} to {limits['le']:g}" if limits else kind
+        if hint is int and limits:
+            allowed = f"{limits['ge']} to {limits['le']}"
+    return Key(name, kind, info.get_default(call_default_factory=True), allowed, str(info.description))
 
 
 def _allowed(field: dataclasses.Field[Any]) -> str:
