@@ -62,7 +62,7 @@ def explain(
     known = keys()
     matches = [name for name in known if name == key] or [name for name in known if name.split(".")[-1] == key]
     if not matches:
-        short = {name.split(".")[-1]: name for name in known}
+        short = {name.split(".")[-1]: name for name in reversed(known)}  # the first of a name stays
         near = difflib.get_close_matches(key.split(".")[-1], short, n=1)
         hint = f"did you mean {short[near[0]]}?" if near else "`mycelial config show` lists the keys there are"
         raise NotFound(f"{key} is not a key; {hint}")

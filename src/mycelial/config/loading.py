@@ -165,9 +165,11 @@ def _unknown(key: str, known: list[str]) -> str:
     room, _, name = key.rpartition(".")
     siblings = {other.rpartition(".")[2]: other for other in known if other.rpartition(".")[0] == room}
     near = difflib.get_close_matches(name, siblings, n=1)
-    best = siblings[near[0]] if near else next(iter(difflib.get_close_matches(key, known, n=1)), None)
-    if best is None:  # the right name in the wrong room
+    best = siblings[near[0]] if near else None
+    if best is None:  # the right name in the wrong room; the first rooms are the oldest
         best = next((other for other in known if other.rpartition(".")[2] == name), None)
+    if best is None:
+        best = next(iter(difflib.get_close_matches(key, known, n=1)), None)
     hint = f"did you mean {best}?" if best else "`mycelial config show` lists the keys there are"
     return f"{key} is not a key; {hint}"
 
