@@ -9,6 +9,7 @@ plain `njit`.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable
 from functools import cache
@@ -23,8 +24,10 @@ kernel: Any = njit(no_cpython_wrapper=True, **_OWNS_NOTHING)  # called by kernel
 inlined_kernel: Any = njit(no_cpython_wrapper=True, forceinline=True, **_OWNS_NOTHING)  # becomes part of its callers
 shared_kernel: Any = njit(**_OWNS_NOTHING)  # called from Python too
 
-# A kernel may call what lies in its own room of the package or below it.
-_ROOMS = ("domain", "market", "facts", "learning", "swarm", "agents", "simulation", "environment")
+# `from mycelial.x import y` and `import mycelial.x`, wherever they stand in a source.
+_IMPORTS = re.compile(
+    r"^[ \t]*(?:from[ \t]+(mycelial[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)|import[ \t]+(mycelial[\w.]*))", re.M
+)
 
 
 def entry(function: Callable[..., Any]) -> Any:
@@ -43,21 +46,51 @@ def kept(dispatcher: Any, module: str = "") -> Any:
     Numba looks only at the file of the kernel itself, so an edited or upgraded helper would go on in its old form.
     """
     files = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
-    room = (module or str(dispatcher.__module__)).partition(".")[2].partition(".")[0]
-    if files is not None and room in _ROOMS:
-        files._source_stamp = (files._source_stamp, _stamp(room))
+    name = module or str(dispatcher.__module__)
+    if files is not None and _source(name) is not None:
+        files._source_stamp = (files._source_stamp, _stamp(name))
     return dispatcher
 
 
 @cache
-def _stamp(room: str) -> int:
-    """Return a checksum of the names, sizes and times of all sources up to a room."""
-    home, seen = Path(__file__).parent.parent, 0
-    for name in _ROOMS[: _ROOMS.index(room) + 1]:
-        for path in sorted((home / name).rglob("*.py")):
-            about = path.stat()
-            seen = zlib.crc32(f"{path.relative_to(home)} {about.st_size} {about.st_mtime_ns}".encode(), seen)
-    return seen
+def _stamp(module: str) -> int:
+    """Return a checksum of the names, sizes and times of the sources of a module and of all it imports."""
+    seen: dict[str, None] = {module: None}
+    waiting = [module]
+    while waiting:
+        for name in _imported(waiting.pop()):
+            if name not in seen:
+                seen[name] = None
+                waiting.append(name)
+    stamp = 0
+    for name in sorted(seen):
+        about = _found(name).stat()
+        stamp = zlib.crc32(f"{name} {about.st_size} {about.st_mtime_ns}".encode(), stamp)
+    return stamp
+
+
+@cache
+def _imported(module: str) -> tuple[str, ...]:
+    """Return the modules of the package that a module names in its imports."""
+    names: dict[str, None] = {}
+    for origin, wanted, whole in _IMPORTS.findall(_found(module).read_text(encoding="utf-8")):
+        asked = [whole] if whole else [origin, *(f"{origin}.{name}" for name in re.findall(r"\w+", wanted))]
+        names |= dict.fromkeys(name for name in asked if _source(name) is not None)
+    return tuple(names)
+
+
+def _source(module: str) -> Path | None:
+    """Return the file of a module of the package; None if there is none of that name."""
+    first, *rest = module.split(".")
+    place = Path(__file__).parent.parent.joinpath(*rest)
+    found = (place / "__init__.py", place.with_suffix(".py"))
+    return next((file for file in found if first == "mycelial" and file.is_file()), None)
+
+
+def _found(module: str) -> Path:
+    file = _source(module)
+    assert file is not None, module
+    return file
 
 
 def _widened(kind: Any) -> Any:
