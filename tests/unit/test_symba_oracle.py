@@ -48,6 +48,7 @@ SWITCHES: list[dict[str, Any]] = [
     {"herd_share": 0.4, "herd_leader": "worst"},
     {"herd_share": 0.4, "herd_leader": "fixed"},
     {"herd_share": 0.4, "herd_leader": "noise"},
+    {"meta_order": 0.05, "days_year": 24},
     {"biased_share": 0.7, "bias": "loss_aversion"},
     {"biased_share": 0.7, "bias": "fear"},
     {"biased_share": 0.7, "bias": "greed"},

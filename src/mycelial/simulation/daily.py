@@ -21,6 +21,7 @@ from mycelial.agents.symba.orders import order
 from mycelial.agents.symba.perception import expect_moves, perceive, recall
 from mycelial.agents.symba.population import (
     KEY_BOOK,
+    KEY_META,
     LOTS,
     PRICE,
     Forecaster,
@@ -36,6 +37,7 @@ from mycelial.agents.symba.signals import Signals, set_price, update_index, upda
 from mycelial.domain.kernels import entry, kernel
 from mycelial.market.call_auction import Fills, agent_of, clear, fills_of, quoted_spread, sort_book
 from mycelial.simulation.attention import feel, remember_mood
+from mycelial.simulation.meta_orders import endow, is_meta_day, swell
 from mycelial.simulation.wealth import bankruptcies, leader_of, open_day, renew
 from mycelial.simulation.world import CROWD, Books, Crowd, Mood, Record, World
 
@@ -105,11 +107,15 @@ def live_compiled(
                     t,
                 )
                 record.bias_pct[j, t] = mean_bias_pct(forecaster.estimate, signals.price[j, t], j)
+                if is_meta_day(rules, t):
+                    swell(rules, purse, books.lots[j], keys[j, KEY_META], j, t)
                 collect_orders(books, fills, record, keys[j, KEY_BOOK], rules.matched_spread, j, t)
         if parts & CLOSE:
             bankruptcies(rules, purse, record, signals.price, traits.floor_pct, t)
             for j in range(rules.assets):
                 previous = signals.price[j, t]
+                if is_meta_day(rules, t):
+                    endow(rules, purse, books.lots[j], books.price[j], keys[j, KEY_META], j, t)
                 close_book(rules, purse, past, signals, books, fills, j, t)
                 if rules.attention or rules.volatility_gesture:
                     remember_mood(rules, mood, signals.volume[j, t], previous, signals.price[j, t], j)

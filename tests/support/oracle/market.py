@@ -60,10 +60,12 @@ def run_oracle(p: SymbaParameters, assets: int, seed: int) -> OracleRun:
         leader = Leader(leader_of(p, people, markets), round(p.herd_share * p.agents))
         for j, asset in enumerate(markets):
             live_day(p, people, asset, assets, j, keys[j], leader, t)
+            send_meta_order(p, people, asset, j, keys[j], t)
             sort_and_spread(p, asset, keys[j]["book"], t)
         judge_bankruptcies(p, people, markets, t)
         bankrupt_pct.append(100.0 * sum(agent.bankrupt for agent in people) / p.agents)
         for j, asset in enumerate(markets):
+            endow_sender(p, people, asset, j)
             clear(p, people, asset, j, t)
         renew(p, people, markets, keys, t)
     return OracleRun(
@@ -136,6 +138,32 @@ def live_day(
         asset.short_codes[tau].append(codes[tau][1])
     if t > 1 and asset.volume[t - 1] > 0.0:
         asset.volume_codes.append(series_code(asset.volume[t - 1]))
+
+
+def send_meta_order(p: SymbaParameters, people: list[Agent], asset: Asset, j: int, keys: Keys, t: int) -> None:
+    """Make one order as large as a share of all coins, on the first day of every half year (section 17)."""
+    asset.meta_sender = None
+    since = t - p.learning_days
+    if p.meta_order == 0.0 or since <= 0 or since % (p.days_year // 2) != 0:
+        return
+    start = int(uniform(keys["meta"], u64(t)) * p.agents)
+    in_turn = [*range(start, p.agents), *range(start)]
+    sender = next((i for i in in_turn if i in asset.orders and asset.orders[i].lots != 0), None)
+    if sender is not None:
+        size = math.floor(p.meta_order * sum(agent.lots[j] for agent in people) + 0.5)
+        asset.orders[sender].lots = size if asset.orders[sender].lots > 0 else -size
+        asset.meta_sender = sender
+
+
+def endow_sender(p: SymbaParameters, people: list[Agent], asset: Asset, j: int) -> None:
+    """Give whoever sent a meta-order the money or the coins for it."""
+    if asset.meta_sender is None or people[asset.meta_sender].bankrupt:
+        return
+    order, agent = asset.orders[asset.meta_sender], people[asset.meta_sender]
+    if order.lots > 0:
+        agent.cash += order.lots * p.lot * order.price * (1.0 + p.fee)
+    else:
+        agent.lots[j] -= order.lots
 
 
 def sides(asset: Asset) -> tuple[list[Order], list[Order]]:

@@ -111,6 +111,7 @@ class Asset:
     long_codes: dict[int, list[int]] = field(default_factory=dict)  # by horizon
     short_codes: dict[int, list[int]] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
+    meta_sender: int | None = None  # who sent a meta-order today
     # attention of the extended model
     move: float = 0.01
     usual_move: float = 0.02

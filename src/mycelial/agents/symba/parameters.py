@@ -100,6 +100,9 @@ class SymbaParameters:
         ("none", "loss_aversion", "fear", "greed", "short_horizon", "positivity", "negativity", "slow_learning"),
         "which bias those agents have",
     )
+    meta_order: float = dial(
+        0.0, 0.0, 1.0, "share of all coins that one order is for twice a year, after T_learn; 0 = none"
+    )
 
     # ---- fundamental value --------------------------------------------------------------------------------------
     fundamental: str = switch("jumps", ("jumps", "stochastic_volatility", "gaussian"), "process of F(t)")

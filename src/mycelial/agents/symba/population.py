@@ -20,8 +20,10 @@ from mycelial.domain.seeds import generator, stream_key
 
 F_STATES, F_ACTIONS = 27, 27
 T_STATES, T_ACTIONS = 108, 9
-STREAMS = ("estimate", "ties", "book", "awake", "chance", "activity", "turnover", "joint")
-KEY_ESTIMATE, KEY_TIES, KEY_BOOK, KEY_AWAKE, KEY_CHANCE, KEY_ACTIVITY, KEY_TURNOVER, KEY_JOINT = range(len(STREAMS))
+STREAMS = ("estimate", "ties", "book", "awake", "chance", "activity", "turnover", "joint", "meta")
+KEY_ESTIMATE, KEY_TIES, KEY_BOOK, KEY_AWAKE, KEY_CHANCE, KEY_ACTIVITY, KEY_TURNOVER, KEY_JOINT, KEY_META = range(
+    len(STREAMS)
+)
 
 # One remembered day of one agent and asset, read again tau active days later, fills 40 bytes: four numbers ...
 FORECAST, ESTIMATE, PRICE, LOTS = range(4)  # H(t); B(t); x, limit or fill price; q, signed lots (whole numbers)

@@ -79,6 +79,7 @@ class Rules(NamedTuple):
     balanced_entry: bool
     reentry: float
     forecast_cap: float
+    meta_order: float
 
 
 def rules_of(p: SymbaParameters, assets: int) -> Rules:
