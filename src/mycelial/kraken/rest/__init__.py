@@ -1,0 +1,1 @@
+"""REST v0 of Kraken Spot: bodies, methods, requests and answers, read and written."""
