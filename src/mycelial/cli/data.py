@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Candle files: import, verify, download.")
 
 DATA = Path("data")
+KRAKEN_ZIP = Path("kraken-zip")  # the word that makes `import` read Kraken's published archives
 WIDTH_OF_A_FILE = 140  # characters of a table that no terminal limits
 SHOWN_FINDINGS = 20  # per check, for a person; --json has all
 
@@ -36,11 +37,21 @@ class OnConflict(StrEnum):
 
 @app.command("import")
 def import_(
-    files: Annotated[list[Path], typer.Argument(help="CSV or parquet files of daily or intraday candles.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="CSV or parquet files of candles; or the word kraken-zip and archives as Kraken publishes them."
+        ),
+    ],
     out: OutOption = DATA,
     venue: Annotated[str, typer.Option(help="Where the candles were traded (binance, kraken, …).")] = "local",
-    interval: Annotated[str | None, typer.Option(help="1m … 1d, 1w; told from the candles when left out.")] = None,
-    symbol: Annotated[str | None, typer.Option(help="For files without a symbol column.")] = None,
+    interval: Annotated[
+        str | None,
+        typer.Option(help="1m … 1d, 1w; told from the candles when left out. Of an archive: only this (or trades)."),
+    ] = None,
+    symbol: Annotated[
+        str | None, typer.Option(help="For files without a symbol column. Of an archive: only these, BTCUSD,ETHUSD.")
+    ] = None,
     on_conflict: Annotated[
         OnConflict, typer.Option(help="When a candle differs from the stored one.")
     ] = OnConflict.REFUSE,
@@ -49,6 +60,9 @@ def import_(
     """Merge candle files into the catalogue; what is already there is not written again."""
     from mycelial.adapters.data.importing import import_file
 
+    if files[0] == KRAKEN_ZIP or all(file.suffix == ".zip" for file in files):
+        _import_archives([file for file in files if file != KRAKEN_ZIP], out, interval, symbol, on_conflict, json=json)
+        return
     imported = []
     for file in files:
         result = import_file(
@@ -180,6 +194,44 @@ def download(
     note(f"next: mycelial data verify {out}")
 
 
+def _import_archives(
+    archives: list[Path], out: Path, interval: str | None, symbol: str | None, on_conflict: OnConflict, *, json: bool
+) -> None:
+    from mycelial.adapters.data.kraken_archive import ImportedMember, import_archive, members_of
+    from mycelial.cli.progress import fraction_bar
+
+    if not archives:
+        raise typer.BadParameter("name an archive: mycelial data import kraken-zip Kraken_OHLCVT_Q3_2026.zip")
+    symbols = frozenset(symbol.split(",")) if symbol else frozenset()
+    kinds = frozenset(interval.split(",")) if interval else frozenset()
+    done: list[tuple[Path, ImportedMember]] = []
+    for archive in archives:
+        others = members_of(archive)[1]
+        if others:
+            note(f"{archive}: {len(others)} member(s) are neither candles nor trades and are left out ({others[0]} …)")
+        with fraction_bar(str(archive.name)) as progress:
+            for member in import_archive(
+                archive,
+                out,
+                imported_at=_now_text(),
+                symbols=symbols,
+                kinds=kinds,
+                on_conflict=on_conflict.value,
+                progress=progress,
+            ):
+                done.append((archive, member))
+        mine = [member for of, member in done if of == archive]
+        known = sum(member.was_done for member in mine)
+        note(
+            f"{archive}: {len(mine)} member(s), {sum(member.added for member in mine):,} new of "
+            f"{sum(member.rows for member in mine):,} row(s){f', {known} known from before' if known else ''}"
+        )
+    if json:
+        members = [asdict(member) | {"archive": str(archive)} for archive, member in done]
+        print_json({"catalogue": str(out), "members": members})
+    note(f"next: mycelial data verify {out}")
+
+
 def _day_ms(option: str, text: str) -> int:
     import datetime as dt
 
@@ -199,7 +251,7 @@ def _print_entries(entries: tuple[Entry, ...]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("symbol", "quote", "venue", "interval", "first", "last", "candles", "source", box=None)
+    table = Table("symbol", "quote", "venue", "interval", "first", "last", "rows", "source", box=None)
     for entry in entries:
         table.add_row(
             *(entry.symbol, entry.quote, entry.venue, entry.interval, entry.first, entry.last),

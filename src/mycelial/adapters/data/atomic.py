@@ -35,12 +35,26 @@ def stage(path: Path, content: bytes) -> Path:
     except OSError as error:
         if staged is not None:
             discard(staged)
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
     except BaseException:
         if staged is not None:
             discard(staged)
         raise
     return staged
+
+
+def sync(path: Path) -> None:
+    """Flush a file that was written by its name to the disk."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def discard_leftovers(folder: Path) -> int:
+    """Remove what killed writers staged below `folder` and never published; the caller holds its lock."""
+    leftovers = list(folder.rglob(".*.partial"))
+    for staged in leftovers:
+        discard(staged)
+    return len(leftovers)
 
 
 def publish(staged: Path, path: Path) -> None:
@@ -50,7 +64,7 @@ def publish(staged: Path, path: Path) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         discard(staged)
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
 
 
 def discard(staged: Path) -> None:
@@ -76,7 +90,7 @@ def locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")
     except OSError as error:
-        raise _refused(folder, error) from error
+        raise refused(folder, error) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -95,7 +109,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _refused(path: Path, error: OSError) -> StorageError:
+def refused(path: Path, error: OSError) -> StorageError:
+    """Return the error of a write that the disk refused."""
     return StorageError(
         f"{path}: cannot be written ({error.strerror or error}); nothing was changed; "
         "free space or choose another folder"

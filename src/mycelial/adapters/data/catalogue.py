@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -162,7 +162,7 @@ def store(
         If the disk refuses; nothing is half-written.
     """
     interval_ms(interval)
-    _refuse_odd_name("venue", venue, r"[a-z0-9_]+")
+    refuse_odd_venue(venue)
     refuse_impossible(candles, source)
     refuse_misaligned(candles, interval, source)
     with atomic.locked(folder):
@@ -193,16 +193,24 @@ def store(
                         imported_at=imported_at,
                     )
                 results.append(Stored(after[path], merged.n_added, merged.conflicts))
-            if staged:
-                both = [*before.values(), *(entry for entry in after.values() if entry not in before.values())]
-                _write_manifest(folder, both)
-                for path_on_disk, temporary in staged.items():
-                    atomic.publish(temporary, path_on_disk)
-                _write_manifest(folder, list(after.values()))
+            commit(folder, before, after, staged)
         finally:
             for temporary in staged.values():
                 atomic.discard(temporary)
     return results
+
+
+def commit(folder: Path, before: Mapping[str, Entry], after: Mapping[str, Entry], staged: Mapping[Path, Path]) -> None:
+    """Make staged files part of the catalogue, all of them; `staged` maps their place to where they wait.
+
+    The caller holds the lock of the folder.
+    """
+    if not staged:
+        return
+    _write_manifest(folder, [*before.values(), *(entry for path, entry in after.items() if entry != before.get(path))])
+    for path_on_disk, temporary in staged.items():
+        atomic.publish(temporary, path_on_disk)
+    _write_manifest(folder, list(after.values()))
 
 
 def canonical_symbol(symbol: str) -> str:
@@ -215,6 +223,17 @@ def canonical_symbol(symbol: str) -> str:
 def checksum(content: bytes) -> str:
     """Return the SHA-256 of a file's content, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+def file_checksum(path: Path) -> str:
+    """Return the SHA-256 of a file of any size, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def refuse_odd_venue(venue: str) -> None:
+    """Raise `DataError` when a venue cannot be the name of a folder."""
+    _refuse_odd_name("venue", venue, r"[a-z0-9_]+")
 
 
 def _by_canonical_symbol(candles: Candles) -> list[tuple[str, Candles]]:
@@ -242,7 +261,7 @@ def _settled(folder: Path, entries: Sequence[Entry]) -> tuple[Entry, ...]:
     for path, candidates in sorted(versions.items()):
         on_disk = (folder / path).is_file()
         if len(candidates) > 1 and on_disk:
-            found = checksum((folder / path).read_bytes())
+            found = file_checksum(folder / path)
             settled.append(next((entry for entry in candidates if entry.sha256 == found), candidates[0]))
         else:
             settled.append(candidates[0])
@@ -255,8 +274,8 @@ def _write_manifest(folder: Path, entries: Sequence[Entry]) -> None:
     atomic.write_atomically(folder / MANIFEST, text.encode())
 
 
-def _parquet(candles: Candles) -> bytes:
-    """Encode one symbol; the same candles give the same bytes."""
+def candle_table(candles: Candles) -> pa.Table:
+    """Return one symbol as the table the catalogue stores."""
     columns = {
         "time": pa.array(candles.time_ms, pa.timestamp("ms", tz="UTC")),
         "symbol": pa.array([candles.symbols[0]] * len(candles)).dictionary_encode(),
@@ -265,6 +284,11 @@ def _parquet(candles: Candles) -> bytes:
     }
     if candles.source is not None:
         columns["source"] = pa.array(candles.source.tolist(), pa.string()).dictionary_encode()
+    return pa.table(columns)
+
+
+def _parquet(candles: Candles) -> bytes:
+    """Encode one symbol; the same candles give the same bytes."""
     sink = io.BytesIO()
-    pq.write_table(pa.table(columns), sink, compression="zstd")
+    pq.write_table(candle_table(candles), sink, compression="zstd")
     return sink.getvalue()
