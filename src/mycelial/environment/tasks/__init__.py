@@ -1,0 +1,1 @@
+"""Team tasks nobody here invented, compiled and many at once: matrix games, foraging, spreading out."""
