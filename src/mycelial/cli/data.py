@@ -194,6 +194,45 @@ def download(
     note(f"next: mycelial data verify {out}")
 
 
+@app.command()
+def fill(
+    venue: Annotated[str, typer.Argument(help="kraken: its history of trades is whole.")],
+    symbols: Annotated[list[str], typer.Argument(help="Markets: BTC/USD ETH/USD …")],
+    interval: Annotated[str, typer.Option(help="1m … 1d: candles; or trades.")] = "1m",
+    since: Annotated[str | None, typer.Option(help="First day of trades, where none are stored.")] = None,
+    until: Annotated[str | None, typer.Option(help="Last day, included; now when left out.")] = None,
+    out: OutOption = DATA,
+    base_url: Annotated[str | None, typer.Option(help="Use this server in place of the venue's.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Find gaps in what is stored and fetch what is missing, at the rate the venue allows."""
+    import time
+
+    from mycelial.adapters.data.candles import DAY_MS
+    from mycelial.adapters.data.downloading import Shell
+    from mycelial.adapters.data.filling import fill_candles, fill_trades
+    from mycelial.adapters.data.venue import Venue
+    from mycelial.cli.progress import fraction_bar
+
+    until_ms = None if until is None else _day_ms("--until", until) + DAY_MS
+    since_ms = None if since is None else _day_ms("--since", since)
+    source = Venue(venue, base_url=base_url)
+    done = []
+    for symbol in symbols:
+        with fraction_bar(f"{venue} {symbol} {interval}") as progress:
+            shell = Shell(now_ms=lambda: time.time_ns() // 1_000_000, sleep_s=time.sleep, progress=progress, warn=note)
+            if interval == "trades":
+                result = fill_trades(source, symbol, out, since_ms=since_ms, until_ms=until_ms, shell=shell)
+            else:
+                result = fill_candles(source, symbol, interval, out, until_ms=until_ms, shell=shell)
+        done.append(result)
+        quiet = f", {result.n_quiet:,} interval(s) without a trade" if result.n_quiet else ""
+        note(f"{result.symbol} {interval}: {result.n_gaps} gap(s), {result.n_added:,} new{quiet}")
+    if json:
+        print_json({"catalogue": str(out), "symbols": [asdict(result) for result in done]})
+    note(f"next: mycelial data verify {out}")
+
+
 def _import_archives(
     archives: list[Path], out: Path, interval: str | None, symbol: str | None, on_conflict: OnConflict, *, json: bool
 ) -> None:

@@ -95,7 +95,7 @@ def download(
     ExchangeError
         When the venue refuses, or keeps failing; the pages fetched are stored too.
     """
-    market = _patiently(lambda: source.market(symbol), shell)
+    market = patiently(lambda: source.market(symbol), shell)
     name = canonical_symbol(market.symbol)
     path = f"{source.name}/{interval}/{name}.parquet"
     length = interval_ms(interval)
@@ -167,7 +167,7 @@ def _pages(
     length = interval_ms(interval)
     cursor, empty_pages = first_ms, 0
     while cursor < end_ms:
-        page = _patiently(lambda since=cursor: source.page(market, interval, since), shell)  # type: ignore[misc]
+        page = patiently(lambda since=cursor: source.page(market, interval, since), shell)  # type: ignore[misc]
         later = page.take(page.time_ms >= cursor)
         if len(later):
             begins_ms = min(int(later.time_ms.min()), end_ms)
@@ -185,7 +185,7 @@ def _pages(
             return
 
 
-def _patiently(request: Callable[[], T], shell: Shell) -> T:
+def patiently(request: Callable[[], T], shell: Shell) -> T:
     """Ask again after failures that may pass, waiting as long as the venue says or twice as long each time."""
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:

@@ -6,14 +6,18 @@ recognised here and is an error.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
+import pyarrow as pa
 
 from mycelial.adapters.data.candles import Candles
+from mycelial.adapters.data.trade_files import DECIMAL, trade_table
 from mycelial.domain.errors import ConfigError, ExchangeError, MissingExtra, NotFound
 
 
@@ -60,6 +64,9 @@ class Venue:
         self._exchange.enableLastJsonResponse = True
         if name == "binance":
             self._exchange.options["fetchMarkets"] = {"types": ["spot"]}
+        if name == "kraken":
+            # Times of trades have nine decimals after ten digits, which a float cannot hold.
+            self._exchange.on_json_response = lambda text: json.loads(text, parse_float=str)
         if request_gap_ms is not None:
             self._exchange.rateLimit = request_gap_ms
         if base_url is not None:
@@ -109,6 +116,35 @@ class Venue:
             close=table[:, 4],
             volume=table[:, 5],
         )
+
+    def trades_page(self, market: Market, since_ns: int) -> tuple[pa.Table, int]:
+        """Fetch trades after `since_ns`, oldest first, as the venue numbers them, and the moment from which to go on.
+
+        Raises
+        ------
+        Unavailable, ExchangeError
+            As `page`; also when the venue is not Kraken, whose history of trades is whole.
+        """
+        if self.name != "kraken":
+            raise ConfigError(f"{self.name}: only Kraken's trades can be fetched from any time on; download candles")
+        key = self._exchange.market(market.symbol)["id"]
+        answer = self._call(self._exchange.publicGetTrades, {"pair": key, "since": str(max(0, since_ns))})
+        try:
+            rows = answer["result"][key]
+            # Kraken prints times as seconds with up to nine decimals.
+            time = np.array([int(Decimal(str(row[2])).scaleb(9)) for row in rows], np.int64)
+            price, volume = (pa.array([Decimal(str(row[column])) for row in rows], DECIMAL) for column in (0, 1))
+            table = trade_table(
+                time,
+                price,
+                volume,
+                side=[{"b": "buy", "s": "sell"}[row[3]] for row in rows],
+                order_type=[{"m": "market", "l": "limit"}[row[4]] for row in rows],
+                trade_id=[int(row[6]) if len(row) > 6 else None for row in rows],
+            )
+            return table, int(answer["result"]["last"])
+        except (KeyError, IndexError, TypeError, ValueError, ArithmeticError, pa.ArrowException) as error:
+            raise self._garbled() from error
 
     def _call(self, request: Any, *arguments: Any) -> Any:
         # Forget the reply before this one: ccxt keeps it when a request fails without any reply.
