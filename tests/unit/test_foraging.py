@@ -14,7 +14,7 @@ WORLDS = [
     World(5, 2, 1),
     World(8, 2, 2),
     World(8, 2, 2, sight=2),
-    World(10, 3, 3, lowest=2, highest=3),
+    World(6, 3, 2, lowest=2, highest=3),
     World(6, 4, 2, sight=2, penalty=0.1),
 ]
 

@@ -1,9 +1,9 @@
 """The rules of level-based foraging as kernels over B books (Papoudakis et al. 2021; package `lbforaging` 2.0.0).
 
 A field of S x S cells holds food of some level; players of some level step about, and those who load beside a food
-together need its level in sum. Rewards are shares of all food levels, so that a perfect episode adds up to 1. Transitions
-and observations are those of the package, state by state; layouts are drawn by our own counters from the same
-distribution.
+together need its level in sum. Rewards are shares of all food levels, so that a perfect episode adds up to 1.
+Transitions and observations are those of the package, state by state; layouts are drawn by our own counters from the
+same distribution.
 
 State, by book: `field` int64[B, S, S] food levels; `place` int64[B, N, 2] row and column; `level` int64[B, N];
 `spawned` int64[B] sum of food levels at the start; `clock` int64[B] steps made.
