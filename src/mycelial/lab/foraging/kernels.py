@@ -37,7 +37,7 @@ class Books(NamedTuple):
 @helper
 def _below(key: np.uint64, counter: int, bound: int) -> int:
     """Return a whole number in [0, bound); the bias of the remainder is below 2^-50."""
-    return np.int64((bits(key, np.uint64(counter)) >> np.uint64(8)) % np.uint64(bound))
+    return int((bits(key, np.uint64(counter)) >> np.uint64(8)) % np.uint64(bound))
 
 
 @helper
@@ -195,7 +195,7 @@ def step_books(
         books.clock[b] += 1
         for n in range(players):
             reward[b, n] = 0.0
-            row, column, action = place[n, 0], place[n, 1], np.int64(actions[b, n])
+            row, column, action = place[n, 0], place[n, 1], int(actions[b, n])
             if not _can(field, row, column, action):
                 action = NONE
             wanted[n, 0] = row + (action == SOUTH) - (action == NORTH)

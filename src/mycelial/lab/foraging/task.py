@@ -109,7 +109,7 @@ class ForagingTask:
         """Let every player of every book act; a book that ends begins anew."""
         step_books(self.state, actions, self.world.penalty, self._scratch, self._reward)
         reward = self._reward.sum(axis=1).astype(np.float32)
-        terminated = ~self.state.field.any(axis=(1, 2))
+        terminated = np.asarray(~self.state.field.any(axis=(1, 2)), np.bool_)
         truncated = (self.state.clock >= self.world.limit) & ~terminated
         self._look()
         self._final[:] = self._obs
