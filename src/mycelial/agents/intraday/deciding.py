@@ -43,6 +43,7 @@ def bell(crowd: Crowd, i: int) -> float:
 @helper
 def sight(crowd: Crowd, now: int) -> Seen:
     """Return the newest view that was public at `now`; the oldest one kept if all are newer."""
+    now = min(now, crowd.frozen_at)
     at = crowd.seen_count - 1
     oldest = max(0, crowd.seen_count - 1 - crowd.seen_mask)
     back = 1
@@ -207,10 +208,11 @@ def take(crowd: Crowd, i: int, side: int, price: int, lots: int) -> None:
 
 
 @helper
-def revoke(crowd: Crowd, i: int, handle: int) -> None:
-    """Send a cancel."""
+def revoke(crowd: Crowd, i: int, handle: int, tag: int) -> None:
+    """Send a cancel of the order kept where `tag` says; should it get lost, it is kept there again."""
     _send(crowd, i, _CANCEL, 0, 0, 0)
-    outbox_of(crowd, crowd.sent - 1).handle = handle
+    wish = outbox_of(crowd, crowd.sent - 1)
+    wish.handle, wish.aux = handle, tag
 
 
 @helper
@@ -219,6 +221,20 @@ def move(crowd: Crowd, i: int, handle: int, price: int, total_lots: int) -> None
     _send(crowd, i, _AMEND, 0, price, total_lots)
     wish = outbox_of(crowd, crowd.sent - 1)
     wish.handle, wish.display = handle, -1
+
+
+@helper
+def resting_lots(crowd: Crowd, lots: int) -> int:
+    """Return with how many lots an order rests that should have `lots`: fewer while liquidity is withdrawn."""
+    return lots if crowd.depth >= 1.0 else math.ceil(lots * crowd.depth)
+
+
+@helper
+def shy_price(crowd: Crowd, side: int, price: float, middle: float) -> float:
+    """Return a price at which an order rests that should rest at `price`: farther from the mid while spreads are."""
+    if crowd.shy_ticks <= 0.0:
+        return price
+    return min(price, middle - crowd.shy_ticks) if side == 0 else max(price, middle + crowd.shy_ticks)
 
 
 @helper

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from mycelial.agents.intraday.deciding import (
+    BID_SLOT,
     affordable,
     chance,
     inventory,
@@ -40,7 +41,7 @@ def act_executor(crowd: Crowd, book: Book, i: int, now: int) -> None:
         for mine in range(2):
             handle = standing(crowd, book, i, mine)
             if handle > 0:
-                revoke(crowd, i, handle)
+                revoke(crowd, i, handle, BID_SLOT + mine)
                 set_slot(crowd, i, mine, 0)
         return
     touch, queue = (view.ask, view.ask_lots) if side == 0 else (view.bid, view.bid_lots)

@@ -51,14 +51,14 @@ def log_worth(crowd: Crowd, now: int) -> float:
     after = min(at + 1, crowd.days_count - 1)
     part = min(day - at, 1.0)
     path = day_of(crowd, at).log_price * (1.0 - part) + day_of(crowd, after).log_price * part
-    return path + crowd.relaxing + crowd.wandering
+    return path + crowd.relaxing + crowd.wandering + crowd.worth_shift
 
 
 @helper
 def reference(crowd: Crowd, now: int) -> float:
     """Return the price on another venue, in ticks."""
     advance(crowd, now)
-    return math.exp(log_worth(crowd, now) + crowd.straying)
+    return math.exp(log_worth(crowd, now) + crowd.straying + crowd.reference_shift)
 
 
 @helper

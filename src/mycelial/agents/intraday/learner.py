@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from mycelial.agents.intraday.deciding import (
+    BID_SLOT,
     chance,
     inventory,
     leaning,
@@ -63,7 +64,7 @@ def _carry_out(crowd: Crowd, book: Book, i: int, action: int, now: int) -> None:
     for side in range(2):
         handle = standing(crowd, book, i, side)
         if handle > 0 and action != _QUEUE_BUY + side and action != _WAIT:
-            revoke(crowd, i, handle)
+            revoke(crowd, i, handle, BID_SLOT + side)
             set_slot(crowd, i, side, 0)
     if action == _QUEUE_BUY and owned < bound:
         rest_at(crowd, book, i, 0, float(view.bid), now)

@@ -13,7 +13,9 @@ from mycelial.agents.intraday.deciding import (
     move,
     place,
     reachable,
+    resting_lots,
     revoke,
+    shy_price,
     sight,
 )
 from mycelial.agents.intraday.fundamental import reference
@@ -48,10 +50,13 @@ def act_maker(crowd: Crowd, book: Book, i: int, called: bool, now: int) -> None:
         if view.ask > 0:
             bid = min(bid, view.ask - 1.0)
         ask = max(ask, view.bid + 1.0)
+        bid = shy_price(crowd, 0, bid, middle_of(crowd, view))
+        ask = shy_price(crowd, 1, ask, middle_of(crowd, view))
         near = 0.0 if called and level == 0 else crowd.maker_patience_ticks * (1.0 + level)
         row = 2 * MOST_LEVELS * agent.seat + level
-        _keep(crowd, book, i, row, 0, reachable(book, bid), int(size) if full < 1.0 else 0, near)
-        _keep(crowd, book, i, row + MOST_LEVELS, 1, reachable(book, ask), int(size) if full > -1.0 else 0, near)
+        lots = resting_lots(crowd, int(size))
+        _keep(crowd, book, i, row, 0, reachable(book, bid), lots if full < 1.0 else 0, near)
+        _keep(crowd, book, i, row + MOST_LEVELS, 1, reachable(book, ask), lots if full > -1.0 else 0, near)
         size *= crowd.maker_growth
 
 
@@ -70,7 +75,7 @@ def _keep(crowd: Crowd, book: Book, i: int, row: int, side: int, tick: int, lots
             place(crowd, i, side, tick, lots, _POST_ONLY, QUOTE_TAG + row)
         return
     if lots == 0:
-        revoke(crowd, i, handle)
+        revoke(crowd, i, handle, QUOTE_TAG + row)
         quote.handle = 0
         return
     order = order_of(book, slot)

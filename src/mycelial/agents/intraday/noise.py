@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from mycelial.agents.intraday.deciding import (
+    BID_SLOT,
     affordable,
     chance,
     leaning,
@@ -16,8 +17,10 @@ from mycelial.agents.intraday.deciding import (
     order_lots,
     quote,
     reachable,
+    resting_lots,
     revoke,
     set_slot,
+    shy_price,
     sight,
     standing,
     take,
@@ -39,7 +42,7 @@ def act_noise(crowd: Crowd, book: Book, i: int, now: int) -> None:
             side = 1 - side
         handle = standing(crowd, book, i, side)
         if handle > 0:
-            revoke(crowd, i, handle)
+            revoke(crowd, i, handle, BID_SLOT + side)
             set_slot(crowd, i, side, 0)
             return
     elif what < crowd.noise_cancel_share + crowd.noise_market_share:
@@ -97,8 +100,8 @@ def place_behind(crowd: Crowd, book: Book, i: int, side: int, lots: int, now: in
         price = touch - sign * (1.0 + math.floor(behind))
         if price < 0.5 * touch or price > 2.0 * touch:  # nobody quotes at half or twice the price
             price = float(touch)
-    limit = reachable(book, price)
-    lots = affordable(book, i, side, limit, lots)
+    limit = reachable(book, shy_price(crowd, side, price, middle_of(crowd, view)))
+    lots = affordable(book, i, side, limit, resting_lots(crowd, lots))
     if lots == 0:
         return
     quote(crowd, i, side, limit, lots, 0)

@@ -28,6 +28,7 @@ from mycelial.domain.errors import ConfigError
 from mycelial.domain.memory import address
 from mycelial.domain.seeds import generator, stream_key
 from mycelial.market.book import INPUT, Kind
+from mycelial.market.book.state import NEVER
 
 SEEN_ROOM = 4_096
 _WEALTH = {MAKER: 40.0, ARBITRAGEUR: 20.0, EXECUTOR: 10.0}  # times that of the others
@@ -121,6 +122,7 @@ def _write_header(
     header["key"] = stream_key(seed, "intraday", "agents")
     header["world_key"] = stream_key(seed, "intraday", "world")
     header["owners"], header["seen_mask"] = owners, SEEN_ROOM - 1
+    header["depth"], header["frozen_at"] = 1.0, NEVER
     header["days_count"], header["step_ns"] = len(path), max(1, round(config.step_s * 1e9))
     for name in ("mid", "fast_mid", "slow_mid"):
         header[name] = path[0]
@@ -147,11 +149,20 @@ def funding(population: Population, config: PopulationConfig, cash_per_tick_lot:
     return records.reshape(-1)
 
 
-def opening_orders(population: Population, config: PopulationConfig, seed: int) -> NDArray[np.void]:
-    """Return the orders that rest when the market opens: some of the noise agents' on both sides, ``INPUT[n]``."""
+def opening_orders(
+    population: Population, config: PopulationConfig, seed: int, *, centre: float | None = None
+) -> NDArray[np.void]:
+    """Return the orders that rest when the market opens: some of the noise agents' on both sides, ``INPUT[n]``.
+
+    Parameters
+    ----------
+    centre : float, optional
+        Price in ticks around which they lie; the first day's fundamental by default.
+    """
     rng = generator(seed, "intraday", "opening")
     count, noise = config.noise.count, config.noise
-    centre = math.exp(float(population.arrays["days"]["log_price"][0]))
+    if centre is None:
+        centre = math.exp(float(population.arrays["days"]["log_price"][0]))
     side = rng.integers(0, 2, count)
     behind = noise.depth_ticks * ((1.0 - rng.random(count)) ** (-1.0 / noise.depth_tail) - 1.0)
     behind = np.minimum(np.floor(behind), 0.5 * centre)

@@ -115,6 +115,12 @@ CROWD = np.dtype(
         ("bid", "<i8"),  # as last written, to see changes
         ("ask", "<i8"),
         ("changed_at", "<i8"),
+        # what is done to people on purpose (`mycelial.simulation.stress`); 0, 0, 1, 0 and NEVER leave them alone
+        ("worth_shift", "<f8"),  # of the logarithm of the fundamental
+        ("reference_shift", "<f8"),  # of the logarithm of the external reference, on top
+        ("depth", "<f8"),  # part of their size with which orders rest
+        ("shy_ticks", "<f8"),  # nobody has an order rest nearer to the mid than this
+        ("frozen_at", "<i8"),  # nobody sees anything newer than this
     ]
     + [(f"{name}_at", "<i8") for name in ARRAYS]
 )

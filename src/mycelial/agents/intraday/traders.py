@@ -15,6 +15,8 @@ from mycelial.agents.intraday.deciding import (
     order_lots,
     quote,
     reachable,
+    resting_lots,
+    shy_price,
     sight,
     standing,
     take,
@@ -65,13 +67,14 @@ def rest_at(crowd: Crowd, book: Book, i: int, side: int, price: float, now: int)
         price = min(price, view.ask - 1.0)
     elif side == 1:
         price = max(price, view.bid + 1.0)
+    price = shy_price(crowd, side, price, middle_of(crowd, view))
     limit = reachable(book, math.floor(price) if side == 0 else math.ceil(price))
     handle = standing(crowd, book, i, side)
     if handle > 0:
         if order_of(book, slot_of(book, handle)).tick != limit:
             move(crowd, i, handle, limit, -1)
     elif handle == 0:
-        lots = affordable(book, i, side, limit, order_lots(crowd, i))
+        lots = affordable(book, i, side, limit, resting_lots(crowd, order_lots(crowd, i)))
         if lots > 0:
             quote(crowd, i, side, limit, lots, 0)
 

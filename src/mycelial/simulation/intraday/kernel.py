@@ -21,9 +21,9 @@ from mycelial.domain.calling import call_at
 from mycelial.domain.draws import uniform
 from mycelial.domain.kernels import allocating_entry, helper
 from mycelial.market.book.kernel import room_needed
-from mycelial.market.book.records import EventKind, Kind
+from mycelial.market.book.records import Done, EventKind, Kind
 from mycelial.market.book.state import Book, Wish, event_of, event_words, expiry_of
-from mycelial.simulation.intraday.latency import may_send, travel
+from mycelial.simulation.intraday.latency import gets_lost, may_send, travel
 from mycelial.simulation.intraday.queue import drop_first, give_message, push, take_message
 from mycelial.simulation.intraday.state import (
     CONTROL,
@@ -48,7 +48,8 @@ from mycelial.simulation.intraday.state import (
 REACHED, LOG_FULL, QUEUE_FULL, EVENTS_FULL, DELIVERED, VIEW_DUE, PAUSED = range(7)  # why `run` returned
 SPARE = 2 * OUTBOX_ROOM  # queue entries and message slots one happening may need, stops and deliveries apart
 _NEW, _CANCEL, _CANCEL_ALL, _AMEND, _CONTROL_KIND, _FUND, _CLOCK = (int(kind) for kind in Kind)
-_TRADE, _RESTED = int(EventKind.TRADE), int(EventKind.RESTED)
+_TRADE, _RESTED, _DONE = int(EventKind.TRADE), int(EventKind.RESTED), int(EventKind.DONE)
+_USER, _MASS = int(Done.USER), int(Done.MASS)
 _EVENT_WORDS, _INPUT_WORDS = 13, 10
 _POOL_BITS, _ONE = np.uint64(48), np.uint64(1)
 
@@ -88,8 +89,11 @@ def send_all(loop: Loop, crowd: Crowd, now: int) -> None:
         agent.sends += 1
         if not may_send(loop, agent, now):
             loop.throttled += 1
-            if wish.kind == _NEW:
-                keep_handle(crowd, wish.owner, wish.aux, 0)
+            _forget(crowd, wish)
+            continue
+        if gets_lost(loop, np.int64(wish.owner), np.int64(agent.sends)):
+            loop.dropped += 1
+            _forget(crowd, wish)
             continue
         slot = take_message(loop)
         message = message_of(loop, slot)
@@ -104,6 +108,15 @@ def send_all(loop: Loop, crowd: Crowd, now: int) -> None:
         agent.last_arrival = arrival
         push(loop, arrival, ORDER, np.int64(wish.owner), np.int64(agent.sends), slot)
     crowd.sent = 0
+
+
+@helper
+def _forget(crowd: Crowd, wish: Wish) -> None:
+    """Let a sender know that its message will not arrive: there is no new order, or the old one stands."""
+    if wish.kind == _NEW:
+        keep_handle(crowd, wish.owner, wish.aux, 0)
+    elif wish.kind == _CANCEL:
+        keep_handle(crowd, wish.owner, wish.aux, wish.handle)
 
 
 @helper
@@ -151,7 +164,8 @@ def _spread_news(loop: Loop, book: Book, crowd: Crowd, wish: Wish, done: int) ->
             if kind == _RESTED and owner == wish.owner:
                 handle = event.handle
             if owner >= loop.first_external:
-                _report(loop, crowd, owner, seq, done)
+                late = kind == _DONE and (event.reason == _USER or event.reason == _MASS)
+                _report(loop, crowd, owner, seq, done + (loop.cancel_ack_ns if late else 0))
     book.written = 0
     if wish.kind == _NEW and wish.aux != 0 and wish.owner < loop.first_external:
         keep_handle(crowd, np.int64(wish.owner), wish.aux, handle)
@@ -360,6 +374,9 @@ def enqueue(header: NDArray[np.void], records: NDArray[np.uint64], owner: int, a
         privileged = kind in (_CONTROL_KIND, _FUND)
         if not privileged and not may_send(loop, agent, at):
             refused += 1
+            continue
+        if not privileged and gets_lost(loop, owner, np.int64(agent.sends)):
+            loop.dropped += 1
             continue
         slot = take_message(loop)
         kept = message_words(loop, slot).words

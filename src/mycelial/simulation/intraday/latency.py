@@ -13,7 +13,7 @@ from mycelial.domain.kernels import helper
 from mycelial.simulation.intraday.state import Loop, quantile_of
 
 _NONE, _UNIFORM, _LOGNORMAL, _GAMMA, _EMPIRICAL = range(len(JITTERS))
-_OWNER_BITS, _DOWN = np.uint64(33), np.uint64(1)
+_OWNER_BITS, _DOWN, _LOSS = np.uint64(33), np.uint64(1), np.uint64(0x5851F42D4C957F2D)
 
 
 @helper
@@ -55,6 +55,15 @@ def _gamma(key: np.uint64, shape: float) -> float:
         draw += np.uint64(2)
         if v > 0.0 and math.log(u) < 0.5 * x * x + d - d * v + d * math.log(v):
             return boost * d * v
+
+
+@helper
+def gets_lost(loop: Loop, owner: int, index: int) -> bool:
+    """Tell whether an owner's message `index` never reaches the engine."""
+    if loop.loss <= 0.0:
+        return False
+    count = (np.uint64(owner) << _OWNER_BITS) | (np.uint64(index) << _DOWN)
+    return uniform(loop.latency_key ^ _LOSS, count) < loop.loss
 
 
 @helper

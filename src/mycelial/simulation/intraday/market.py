@@ -202,6 +202,11 @@ class IntradayMarket:
         """The loop's header, ``LOOP[1]``, for kernels that drive this market."""
         return self._header
 
+    @property
+    def arrays(self) -> dict[str, NDArray[np.void]]:
+        """The arrays behind the header, by name (`state.ARRAYS`), for code that interferes with this market."""
+        return self._arrays
+
     def submit(self, records: NDArray[np.void], owner: int, at: int | None = None) -> int:
         """Send records of an outside participant; return how many its throttle refused.
 
@@ -213,11 +218,23 @@ class IntradayMarket:
         DataError
             If the records are no INPUT records, `owner` is not from outside, or `at` has passed.
         """
+        if not self.config.agents <= owner < self.config.agents + self.externals:
+            raise DataError(f"owner {owner} is no participant from outside; they begin at {self.config.agents}")
+        return self._enqueue(records, owner, at)
+
+    def order_for(self, records: NDArray[np.void], resident: int, at: int | None = None) -> int:
+        """Send records in the name of an agent who lives here, as if it had decided so; see `submit`.
+
+        Stress scenarios use it; what agents decide themselves never passes here.
+        """
+        if not 0 <= resident < self.config.agents:
+            raise DataError(f"owner {resident} is no resident; they are 0 to {self.config.agents - 1}")
+        return self._enqueue(records, resident, at)
+
+    def _enqueue(self, records: NDArray[np.void], owner: int, at: int | None) -> int:
         records = np.ascontiguousarray(np.atleast_1d(records))
         if records.dtype != INPUT:
             raise DataError(f"an intraday market takes records of dtype INPUT, not {records.dtype}")
-        if not self.config.agents <= owner < self.config.agents + self.externals:
-            raise DataError(f"owner {owner} is no participant from outside; they begin at {self.config.agents}")
         at = self.now if at is None else at
         if at < self.now:
             raise DataError(f"the market is at {self.now} ns; records cannot be sent at {at}")

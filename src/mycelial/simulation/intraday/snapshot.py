@@ -16,7 +16,7 @@ from mycelial.agents.intraday import state as crowd_state
 from mycelial.domain.errors import DataError
 from mycelial.simulation.intraday import state as loop_state
 
-MAGIC = b"MYCLIVE1"
+MAGIC = b"MYCLIVE2"
 _LOGS = ("input_log", "event_log")  # what was recorded but not taken is not part of the market
 _DAMAGED = "this is not a snapshot of an intraday market of this version, or it is damaged; take a new one"
 Arrays = dict[str, NDArray[np.void]]

@@ -77,6 +77,8 @@ SCALARS = (
     "stop_report",  # stop when so many events were sent to participants from outside
     "until",  # what the compiled loop is asked, ...
     "stopped",  # ... and why it returned
+    "cancel_ack_ns",  # by how much word of a cancel is held back from participants from outside
+    "dropped",  # messages that got lost on their way to the engine
     "lost",  # deliveries that found no room, or whose event had left the ring
     "self_at",  # address of this header
     "engine_at",  # address of the compiled engine
@@ -88,7 +90,7 @@ SCALARS = (
 )
 LOOP = np.dtype(
     [(name, "<i8") for name in SCALARS]
-    + [(name, "<f8") for name in ("jitter_scale", "jitter_shape", "throttle_limit", "throttle_decay_hz")]
+    + [(name, "<f8") for name in ("jitter_scale", "jitter_shape", "throttle_limit", "throttle_decay_hz", "loss")]
     + [("latency_key", "<u8"), ("pool_key", "<u8")]
     + [("book_at", "<i8"), ("crowd_at", "<i8")]
     + [(f"{name}_at", "<i8") for name in ARRAYS]
