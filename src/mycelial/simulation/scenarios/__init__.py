@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from .conditions import Conditions as Conditions
+from .conditions import boundaries as boundaries
+from .conditions import concerns as concerns
+from .conditions import conditions as conditions
+from .feed_faults import Delivery as Delivery
+from .feed_faults import FaultyFeed as FaultyFeed
 from .injections import KINDS as KINDS
 from .injections import Depeg as Depeg
 from .injections import Drought as Drought
