@@ -52,6 +52,12 @@ class ExchangeError(MycelialError):
     exit_code = 8
 
 
+class GateRefused(MycelialError):
+    """The deployment gate stays shut: evidence that it asks for is missing."""
+
+    exit_code = 6
+
+
 class OrderRejected(MycelialError):
     """An order cannot enter a book as it is (not a multiple of the tick, absurd size); nothing was sent."""
 
