@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mycelial.domain.copying import copied, joined
 from mycelial.domain.errors import ConfigError, DataError
-from mycelial.domain.memory import address
+from mycelial.domain.memory import address, blank
 from mycelial.market.book import EVENT, OrderBook
 from mycelial.market.book.state import allocate
 from mycelial.market.feeds import kernel
@@ -69,22 +69,24 @@ class MarketFeeds:
     book : OrderBook
         The market as it is now; events from here on go to `publish`. The book itself is not kept.
     specs : sequence of FeedSpec
+    lot_step : int, optional
+        A lot in units of the last printed decimal, for checksums; by default quantities print the decimals of a lot.
     """
 
-    def __init__(self, book: OrderBook, specs: Sequence[FeedSpec]) -> None:
+    def __init__(self, book: OrderBook, specs: Sequence[FeedSpec], *, lot_step: int | None = None) -> None:
         instrument = book.instrument
         self.specs = tuple(specs)
         self._replica = allocate(instrument, 1, ((0, 0, 0),), np.array(False))
         self._market = np.zeros(1, MARKET)
         ladder, slots = 2 * instrument.ladder_ticks, instrument.max_orders + 1
-        self._shared = {"counts": np.zeros(ladder, LOTS), "since": np.zeros(slots, LOTS)}
+        self._shared = {"counts": blank(ladder, LOTS), "since": np.zeros(slots, LOTS)}
         for name, array in self._shared.items():
             self._market[f"{name}_at"] = address(array)
         self._market["now"], self._market["mode"] = book.now, book.mode
         self._next = book.state.scalar("event_seq")
         self._market["event_seq"] = self._next - 1
         self._market["price_step"] = _step(instrument.tick_size, instrument.price_decimals)
-        self._market["lot_step"] = _step(instrument.lot_size, instrument.lot_decimals)
+        self._market["lot_step"] = lot_step or _step(instrument.lot_size, instrument.lot_decimals)
         resting = book.orders()
         copy_resting(self._replica.header, self._market, resting, np.full(len(resting), book.now))
         self._feeds = np.zeros(len(self.specs), FEED)
@@ -153,7 +155,7 @@ class MarketFeeds:
         sizes = {"windows": 2, "sent": levels, "level_marks": levels, "levels": levels, "touch": 1}
         sizes |= {"held": orders, "order_marks": orders, "orders": orders, "joining": orders}
         sizes |= {"messages": _ROOM, "rows": _ROOM + 8 * spec.depth}
-        arrays = {name: np.zeros(sizes[name], dtype) for name, dtype in FEED_ARRAYS.items()}
+        arrays = {name: blank(sizes[name], dtype) for name, dtype in FEED_ARRAYS.items()}
         if l1:
             arrays["rows"] = np.zeros(sizes["rows"], TOUCH)
         feed = self._feeds[n : n + 1]

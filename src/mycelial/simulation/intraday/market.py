@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mycelial.agents.intraday.config import JITTERS, PopulationConfig
 from mycelial.agents.intraday.population import Population, draw_population, funding, opening_orders
+from mycelial.domain.copying import copied, joined
 from mycelial.domain.errors import ConfigError, DataError, MycelialError
 from mycelial.domain.instrument import Instrument
 from mycelial.domain.memory import address, blank
@@ -66,6 +67,8 @@ class IntradayMarket:
     fee_tiers : sequence of (threshold, maker_ppm, taker_ppm)
     record : bool
         Keep all inputs and events for `take_recording`.
+    events_kept : int
+        How many of the latest events `events_since` reaches back to: a power of two.
 
     Raises
     ------
@@ -84,6 +87,7 @@ class IntradayMarket:
         path: NDArray[np.float64] | None = None,
         fee_tiers: Sequence[tuple[int, int, int]] = FREE,
         record: bool = False,
+        events_kept: int = 1 << 13,
     ) -> None:
         self.instrument, self.config, self.seed = instrument, population, seed
         self.externals = externals
@@ -94,11 +98,13 @@ class IntradayMarket:
         outside = self.population.arrays["agents"][population.agents :]
         outside["up"], outside["down"] = up, down
         self.book = OrderBook(instrument, population.agents + externals, fee_tiers=fee_tiers)
-        self._build(record)
+        if events_kept < 2 or events_kept & (events_kept - 1):
+            raise ConfigError(f"events_kept {events_kept} must be a power of two")
+        self._build(record, events_kept)
         self._open()
         kernel.start(self._header)
 
-    def _build(self, record: bool) -> None:
+    def _build(self, record: bool, events_kept: int) -> None:
         """Allocate the loop around book and population."""
         latency = self.config.latency
         header = np.zeros(1, LOOP)
@@ -106,7 +112,7 @@ class IntradayMarket:
             "queue": 4_096,
             "messages": 2_048,
             "free": 2_048,
-            "events": 1 << 13,
+            "events": events_kept,
             "tape": 1 << 12,
             "inbox": 1 << 12,
             "input_log": _LOG_ROOM if record else 1,
@@ -289,7 +295,10 @@ class IntradayMarket:
     def _latest(self, name: str, count: int, most: int) -> NDArray[np.void]:
         ring = self._arrays[name]
         rows = min(max(most, 0), count, len(ring))
-        return ring[np.arange(count - rows, count) & (len(ring) - 1)]
+        first = (count - rows) & (len(ring) - 1)
+        if first + rows <= len(ring):
+            return copied(ring[first : first + rows])
+        return joined([ring[first:], ring[: first + rows - len(ring)]])
 
     def take_recording(self) -> Recording:
         """Return what was recorded since the last call, from the opening on.
