@@ -233,6 +233,63 @@ def fill(
     note(f"next: mycelial data verify {out}")
 
 
+@app.command()
+def record(
+    symbols: Annotated[list[str], typer.Argument(help="Markets by their modern names: BTC/USD ETH/USD …")],
+    url: Annotated[str, typer.Option(help="WebSocket v2 address.")] = "wss://ws.kraken.com/v2",
+    out: Annotated[Path, typer.Option("--out", help="Folder of the recording.")] = Path("recordings"),
+    depth: Annotated[int, typer.Option(help="Levels a side: 10, 25, 100, 500, 1000.")] = 10,
+    seconds: Annotated[float | None, typer.Option("--for", min=0.0, help="Stop after so many seconds.")] = None,
+    rotate_s: Annotated[float, typer.Option("--rotate", min=1.0, help="Seconds in a segment.")] = 3600.0,
+    json: JsonOption = False,
+) -> None:
+    """Record books and trades: a log that replays, proved by the exchange's checksums, and parquet. Ctrl-C stops."""
+    import asyncio
+    import random
+    import time
+
+    from mycelial import __version__
+    from mycelial.adapters.data.atomic import locked
+    from mycelial.adapters.data.recorder import RecordingPlan, Tally
+    from mycelial.adapters.data.recorder import record as record_plan
+    from mycelial.adapters.data.recorder.connection import Shell
+    from mycelial.adapters.data.recorder.segments import recover
+    from mycelial.domain.errors import Interrupted
+
+    plan = RecordingPlan(url, tuple(symbols), out, depth=depth, rotate_s=rotate_s, seconds=seconds)
+
+    def report(tally: Tally) -> None:
+        note(f"{tally.messages:,} messages, {tally.trades:,} trades, {len(tally.segments)} segment(s) finished")
+
+    async def until_stopped() -> tuple[Tally, bool]:
+        import signal
+
+        stop, was_asked = asyncio.Event(), False
+
+        def ask() -> None:
+            nonlocal was_asked
+            was_asked = True
+            stop.set()
+
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(signum, ask)
+        shell = Shell(time.time_ns, random.random, note, report, __version__)
+        return await record_plan(plan, shell, stop), was_asked
+
+    with locked(out):
+        for log in recover(out):
+            note(f"{log}: was left by a recorder that was killed; finished")
+        note(f"recording {', '.join(symbols)} from {url} into {out}; Ctrl-C stops")
+        tally, was_asked = asyncio.run(until_stopped())
+    if json:
+        print_json({"folder": str(out), **asdict(tally)})
+    if tally.missed_trades:
+        note(f"{tally.missed_trades} trade(s) were missed between connections")
+    note(f"next: mycelial data verify {out}")
+    if was_asked and seconds is not None:
+        raise Interrupted(f"{out}: stopped early, what was recorded is finished; the same command records on")
+
+
 def _import_archives(
     archives: list[Path], out: Path, interval: str | None, symbol: str | None, on_conflict: OnConflict, *, json: bool
 ) -> None:

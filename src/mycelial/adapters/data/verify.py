@@ -18,6 +18,7 @@ from mycelial.adapters.data.candles import PRICE_COLUMNS, Candles, time_text
 from mycelial.adapters.data.catalogue import Entry, file_checksum, is_catalogue, load, read_entries
 from mycelial.adapters.data.intervals import interval_ms, usual_spacing_ms
 from mycelial.adapters.data.reading import read_candles
+from mycelial.adapters.data.recorder.segments import MANIFEST, wrong_files
 from mycelial.adapters.data.trade_files import TRADES, trade_errors
 from mycelial.domain.errors import DataError, NotFound
 
@@ -50,6 +51,8 @@ def verify_path(path: Path, *, max_log_move: float = MAX_LOG_MOVE) -> list[Findi
     """
     path = Path(path)
     if path.is_dir():
+        if (path / MANIFEST).is_file():
+            return [Finding("error", "recording", str(path), "", "", 0, message) for message in wrong_files(path)]
         if not is_catalogue(path):
             raise NotFound(f"{path}: is a folder without catalogue.json; name a candle file or a catalogue")
         return [f for entry in read_entries(path) for f in verify_entry(path, entry, max_log_move=max_log_move)]

@@ -1,4 +1,6 @@
-"""Kraken WebSocket v2 book recordings: the raw message a line, or ``{"rx_ns": …, "frame": message}`` around it.
+"""Kraken WebSocket v2 recordings: the raw message a line, or ``{"rx_ns": …, "frame": message}`` around it.
+
+Books, and trades where they were recorded too; lines of other kinds are passed over.
 
 v2 sends numbers as JSON numbers; they are taken as the text they were, never through a float, because the checksum is
 of that text. A recording without receive times keeps the exchange's.
@@ -18,9 +20,10 @@ from mycelial.adapters.data.feeds.checking import refuse_crossed, refuse_wrong_c
 from mycelial.adapters.data.feeds.collecting import Collector, lines_of, wrong
 from mycelial.adapters.data.feeds.numbers import wire_integer
 from mycelial.domain.errors import DataError
-from mycelial.domain.recording import SNAPSHOT, UPDATE, MarketRecording
+from mycelial.domain.recording import BUY, SELL, SNAPSHOT, UPDATE, MarketRecording
 
 _AGAIN = "remove the line, or record or fetch the file again"
+_SIDES = {"buy": BUY, "sell": SELL}
 _KINDS = {"snapshot": SNAPSHOT, "update": UPDATE}
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -33,7 +36,7 @@ def read_kraken_v2(
     lot_decimals: int | None = None,
     tick_size: Decimal | None = None,
 ) -> dict[str, MarketRecording]:
-    """Read a recording of the book channel and return one `MarketRecording` for each symbol.
+    """Read a recording of the book channel, and of trades where there are some, for each symbol.
 
     Parameters
     ----------
@@ -53,10 +56,12 @@ def read_kraken_v2(
     reader = _Reader(path)
     for number, line in lines_of(path):
         reader.read(number, line)
-    if not reader.symbols:
+    if not any(one.n_levels for one in reader.symbols.values()):
         raise DataError(f"{path}: holds no message of the book channel; give a recording of it")
     found = {}
     for symbol, out in sorted(reader.symbols.items()):
+        if not out.n_levels:
+            continue  # trades of a symbol whose book was not recorded
         recording = out.recording(tick_size, depth=depth or reader.depth[symbol])
         _date_snapshot(recording)
         printed_price, printed_lots = out.printed_decimals
@@ -86,7 +91,14 @@ class _Reader:
             if frame.get("channel") == "book":
                 for book in frame["data"]:
                     self._book(number, _KINDS[frame["type"]], int(document.get("rx_ns", -1)), book)
-            elif frame.get("method") == "subscribe" and frame.get("success"):
+            elif frame.get("channel") == "trade":
+                for trade in frame["data"]:
+                    self._trade(int(document.get("rx_ns", -1)), trade)
+            elif (
+                frame.get("method") == "subscribe"
+                and frame.get("success")
+                and frame["result"].get("channel", "book") == "book"
+            ):
                 self.depth[frame["result"]["symbol"]] = int(frame["result"]["depth"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
@@ -103,6 +115,13 @@ class _Reader:
             raise ValueError("an update comes before the snapshot")
         ts = rx_ns if rx_ns >= 0 else exchange_ts
         out.batch(kind, ts, exchange_ts, number, bids=bids, asks=asks, checksum=int(book["checksum"]))
+
+    def _trade(self, rx_ns: int, trade: dict[str, Any]) -> None:
+        out = self.symbols.setdefault(trade["symbol"], Collector(self.path, trade["symbol"]))
+        exchange_ts = utc_nanoseconds(trade["timestamp"])
+        ts = rx_ns if rx_ns >= 0 else exchange_ts
+        number, side = int(trade["trade_id"]), _SIDES[trade["side"]]
+        out.trade(ts, exchange_ts, str(trade["price"]), str(trade["qty"]), number, side)
 
 
 def _date_snapshot(recording: MarketRecording) -> None:
