@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from mycelial.market.terms import MarketTerms
     from mycelial.simulation.campaign import Campaign
     from mycelial.simulation.curves import LearningCurves
+    from mycelial.simulation.intraday.market import Recording
+    from mycelial.simulation.scenarios import Scenario
+    from mycelial.simulation.stress import Trial, TrialResult
 
 Progress = Callable[[int, int], None]  # (days done, days in all)
 
@@ -214,6 +218,179 @@ def record_market(
             wishes.append(part)
             events.append(book.apply(part))
     return book
+
+
+def scenario_of(names: Sequence[str]) -> Scenario:
+    """Return the scenarios named, put together.
+
+    Parameters
+    ----------
+    names : such as ``X01`` (its mildest level), ``X01:thin-book``, ``crash.toml:hard``; ``@SECONDS`` behind one lets it
+        start later.
+
+    Raises
+    ------
+    NotFound
+        If there is no such stress test, level or file.
+    ConfigError
+        If a name cannot be read, or scenarios contradict each other.
+    """
+    from functools import reduce
+    from operator import or_
+
+    from mycelial.domain.errors import NotFound
+    from mycelial.simulation.scenarios import Scenario, pick, stress_test, stress_test_from_text
+
+    found = []
+    for name in names:
+        test, _, _ = name.partition(":")
+        origin, _, _ = test.partition("@")
+        if origin.endswith(".toml"):
+            path = Path(origin)
+            if not path.is_file():
+                raise NotFound(f"scenario file {path} does not exist; see those packaged with: mycelial sim scenarios")
+            known = stress_test_from_text(path.read_text(encoding="utf-8"), str(path))
+        else:
+            known = stress_test(origin)
+        found.append(pick(known, name.removeprefix(origin)))
+    return reduce(or_, found) if found else Scenario("calm")
+
+
+def trial_of(
+    preset: str, scenario: Scenario, *, seconds: float, seed: int, agents: int | None = None, pair: str | None = None
+) -> Trial:
+    """Return a market to stress: a population by name (`agents.intraday`), or a pair under its exchange's rules.
+
+    Parameters
+    ----------
+    agents : another number of agents, every kind in proportion.
+    pair : another name for the instrument, such as ``BTC/USDT`` for a scenario about Tether.
+
+    Raises
+    ------
+    NotFound
+        If there is no such preset; the nearest is suggested.
+    """
+    from dataclasses import replace
+
+    from mycelial.agents.intraday.presets import PRESETS
+    from mycelial.agents.intraday.presets import preset as ready
+    from mycelial.environment import presets as pairs
+    from mycelial.simulation.stress import Trial
+
+    if preset in PRESETS:
+        instrument, population = ready(preset)
+        fees: tuple[tuple[int, int, int], ...] = ((0, 0, 0),)
+    else:
+        config = pairs.preset(preset)
+        instrument, population, fees = config.instrument, config.population, config.fee_tiers
+    if agents is not None:
+        population = population.scaled(agents)
+    if pair is not None:
+        instrument = replace(instrument, symbol=pair)
+    return Trial(instrument, population, scenario, seconds=seconds, seed=seed, fee_tiers=fees)
+
+
+def record_trial(
+    trial: Trial,
+    directory: Path,
+    *,
+    preset: str,
+    now: Callable[[], str],
+    overwrite: bool = False,
+    progress: Callable[[float], None] | None = None,
+) -> tuple[TrialResult, dict[str, Any]]:
+    """Run a trial and write its logs and what was seen of it; return the result and the manifest.
+
+    The inputs are run once more through an order book of their own, which has to arrive at the same fingerprint.
+
+    Raises
+    ------
+    ConfigError
+        If the directory is taken.
+    StorageError
+        If the disk refuses; nothing is left behind.
+    """
+    from mycelial import __version__
+    from mycelial.adapters.runs import MARKET_SCHEMA, new_folder, write_manifest
+    from mycelial.adapters.runs.samples import write_samples
+    from mycelial.domain.errors import DataError
+    from mycelial.market.terms import MarketTerms
+    from mycelial.simulation.stress import run_trial
+
+    started = now()
+    with new_folder(directory, overwrite=overwrite) as folder:
+        write_manifest(folder, {"status": "running"}, schema=MARKET_SCHEMA)
+        cpu_before = time.process_time()
+        result = run_trial(trial, progress=progress, record=True)
+        spent = time.process_time() - cpu_before
+        terms = MarketTerms(trial.instrument, trial.population.agents + 1, trial.fee_tiers)
+        book = record_market(folder, terms, [result.recording.inputs] if result.recording is not None else [])
+        if book.digest != result.digest:
+            raise DataError(
+                f"the market's fingerprint is {result.digest:016x}, its inputs alone give {book.digest:016x}; this is "
+                "a defect, please report preset, scenario and seed"
+            )
+        write_samples(folder, result.samples)
+        manifest = {
+            "name": directory.name,
+            "market": "intraday",
+            "preset": preset,
+            "pair": trial.instrument.symbol,
+            "scenario": trial.scenario.name,
+            "seed": trial.seed,
+            "seconds": trial.seconds,
+            "warm_up_s": trial.warm_up_s,
+            "agents": trial.population.agents,
+            "fingerprint": f"{result.digest:016x}",
+            "messages": result.messages,
+            "dropped": result.dropped,
+            "throttled": result.throttled,
+            "stability": {name: value if math.isfinite(value) else None for name, value in result.figures.items()},
+            "happened": [{"at_s": one.time_ns / 1e9, "kind": one.kind, "what": one.what} for one in result.happened],
+            "left_out": [f"{one.kind} on {one.target}" for one in result.left_out],
+            "cpu_seconds": round(spent, 3),
+            "started": started,
+            "finished": now(),
+            "mycelial": __version__,
+            "population": trial.population.to_dict(),
+        }
+        write_manifest(folder, {**manifest, "status": "complete"}, schema=MARKET_SCHEMA)
+    return result, manifest
+
+
+def market_manifest(directory: Path) -> dict[str, Any] | None:
+    """Return the manifest of the run of an intraday market; None if the folder is something else."""
+    from mycelial.adapters.runs import MARKET_SCHEMA, is_market, read_run
+
+    return read_run(directory, schema=MARKET_SCHEMA).manifest if is_market(directory) else None
+
+
+def market_manifests(root: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Return (directory, manifest) of the complete runs of intraday markets under `root`, oldest first."""
+    from mycelial.adapters.runs import MARKET_SCHEMA, find_runs
+
+    return [(found.directory, found.manifest) for found in find_runs(root, schema=MARKET_SCHEMA)]
+
+
+def market_recording(directory: Path) -> tuple[Recording, MarketTerms]:
+    """Return everything that a recorded market took and gave, and its terms.
+
+    Raises
+    ------
+    NotFound
+        If its logs are not there.
+    DataError
+        If they are damaged.
+    """
+    import numpy as np
+
+    from mycelial.adapters.market_logs import LogReader
+    from mycelial.simulation.intraday.market import Recording
+
+    inputs, events = LogReader(directory / INPUTS_LOG), LogReader(directory / EVENTS_LOG)
+    parts = ([np.zeros(0, log.header.dtype), *log.chunks()] for log in (inputs, events))
+    return Recording(*map(np.concatenate, parts)), inputs.header.terms
 
 
 def replay_market(log: Path, *, since: Path | None = None, snapshot: Path | None = None) -> Replayed:

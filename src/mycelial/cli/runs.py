@@ -23,19 +23,23 @@ def list_(
     json: Json = False,
 ) -> None:
     """List the complete runs of a folder, oldest first."""
-    from mycelial.compose import manifests
+    from mycelial.compose import manifests, market_manifests
 
-    found = manifests(root)
+    found = sorted([*manifests(root), *market_manifests(root)], key=lambda one: str(one[1]["started"]))
     if json:
         print_json({"root": str(root), "runs": [{"run": str(folder), **one} for folder, one in found]})
     else:
         from rich.console import Console
         from rich.table import Table
 
-        table = Table("run", "preset", "seed", "worlds", "assets", "agents", "days", "started", "fingerprint", box=None)
+        table = Table("run", "preset", "seed", "what", "agents", "time", "started", "fingerprint", box=None)
         for folder, one in found:
-            numbers = (one["seed"], one["runs"], one["assets"], one["params"]["agents"], one["days"])
-            table.add_row(str(folder), one["preset"], *map(str, numbers), one["started"], one["fingerprint"][:12])
+            of_market = one.get("market") == "intraday"
+            agents = one["agents"] if of_market else one["params"]["agents"]
+            what = one["scenario"] if of_market else f"{one['runs']} x {one['assets']} assets"
+            time = f"{one['seconds']:,.0f} s" if of_market else f"{one['days']:,} days"
+            cells = (str(folder), one["preset"], str(one["seed"]), what, f"{agents:,}", time, one["started"])
+            table.add_row(*cells, one["fingerprint"][:12])
         Console(file=sys.stderr, width=None if sys.stderr.isatty() else WIDTH_OF_A_FILE).print(table)
     note(f"next: mycelial runs show {found[-1][0] if found else root / 'RUN'}")
 

@@ -1,4 +1,4 @@
-"""Commands of `mycelial sim`: simulate worlds, show what a run recorded, draw its learning curves."""
+"""Commands of `mycelial sim`: simulate worlds and markets, show what a run recorded, draw its learning curves."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mycelial.cli import intraday
 from mycelial.cli import replay as replaying
 from mycelial.cli.options import ConfigFiles, Json, Seed, Settings, load_config
 from mycelial.cli.output import COMPILING, note, print_json
@@ -33,10 +34,34 @@ def run(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Run directory. [default: runs/DATE-PRESET-SEED]")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is there.")] = False,
+    market: Annotated[
+        str, typer.Option("--market", help="daily: worlds of SYMBA agents; intraday: a living order book.")
+    ] = "daily",
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scenario",
+            metavar="X01[:LEVEL][@SECONDS]",
+            help="Intraday: a stress scenario (see `mycelial sim scenarios`) or a file of your own; repeat to combine.",
+        ),
+    ] = None,
+    preset: Annotated[
+        str, typer.Option("--preset", help="Intraday: default, kraken-btcusd, rmsc04 or a pair such as kraken-ethusd.")
+    ] = intraday.STANDARD_PRESET,
+    seconds: Annotated[float, typer.Option("--seconds", min=1.0, help="Intraday: how long it lives.")] = (
+        intraday.STANDARD_SECONDS
+    ),
+    agents: Annotated[int | None, typer.Option("--agents", min=1, help="Intraday: another number of agents.")] = None,
+    pair: Annotated[
+        str | None, typer.Option("--pair", help="Intraday: another name of the pair, e.g. BTC/USDT.")
+    ] = None,
+    against_calm: Annotated[
+        bool, typer.Option("--against-calm", help="Intraday: run the same market without the scenario, too.")
+    ] = False,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
-    """Simulate worlds of SYMBA agents and record them; the same seed gives the same bytes."""
+    """Simulate worlds of SYMBA agents, or an intraday market, and record them; the same seed gives the same bytes."""
     loaded = load_config(
         config,
         set_,
@@ -47,7 +72,26 @@ def run(
             "simulation.threads": ("--workers", workers),
         },
     )
-    directory = out or _free_name(f"{_now()[:10]}-{loaded.config.population.symba.preset}-{loaded.config.seed}")
+    if market == "intraday" or (market == "daily" and scenario):
+        _refuse({"--assets": assets, "--runs": runs, "--workers": workers}, "is of daily markets; leave it out")
+        intraday.run_market(
+            preset=preset,
+            scenarios=scenario or [],
+            seconds=seconds,
+            seed=loaded.config.seed,
+            agents=agents,
+            pair=pair,
+            against_calm=against_calm,
+            out=out or _free_name(f"{now()[:10]}-{preset}-{loaded.config.seed}"),
+            overwrite=overwrite,
+            json=json,
+            quiet=quiet,
+        )
+        return
+    if market != "daily":
+        raise typer.BadParameter(f"{market!r}: choose daily or intraday", param_hint="--market")
+    _refuse({"--agents": agents, "--pair": pair, "--against-calm": against_calm or None}, "needs --market intraday")
+    directory = out or _free_name(f"{now()[:10]}-{loaded.config.population.symba.preset}-{loaded.config.seed}")
     recorded = record_with_progress(loaded.config, directory, overwrite=overwrite, quiet=quiet)
     document = result_document(recorded)
     if json:
@@ -62,10 +106,45 @@ def run(
 
 
 @app.command()
+def scenarios(json: Json = False) -> None:
+    """List the packaged stress scenarios, what they imitate, and their levels from the mildest to the most severe."""
+    from mycelial.simulation.scenarios import stress_test, stress_test_names
+
+    tests = [stress_test(name) for name in stress_test_names()]
+    if json:
+        print_json(
+            {
+                "scenarios": [
+                    {
+                        "id": one.id,
+                        "title": one.title,
+                        "anchor": one.anchor,
+                        "source": one.source,
+                        "levels": {level: scenario.end_ns / 1e9 for level, scenario in one.levels.items()},
+                    }
+                    for one in tests
+                ]
+            }
+        )
+    else:
+        for one in tests:
+            typer.echo(f"{one.id}  {one.title}: {', '.join(one.levels)}")
+    note("next: mycelial sim run --market intraday --scenario X01:thin-book --against-calm")
+
+
+@app.command()
 def show(directory: RunFolder, json: Json = False) -> None:
     """Show what a run simulated and how to run it again."""
-    from mycelial.compose import manifest
+    from mycelial.compose import manifest, market_manifest
 
+    of_market = market_manifest(directory)
+    if of_market is not None:
+        if json:
+            print_json({"run": str(directory), **of_market})
+        else:
+            intraday.show_market(directory, of_market)
+        note(f"next: mycelial sim replay {directory}")
+        return
     found = manifest(directory)
     if json:
         print_json({"run": str(directory), **found})
@@ -156,12 +235,12 @@ def record_with_progress(
 
     try:
         if quiet:
-            return record(config, directory, now=_now, overwrite=overwrite)
+            return record(config, directory, now=now, overwrite=overwrite)
         with fraction_bar(title, waiting=waiting) as bar:
             return record(
                 config,
                 directory,
-                now=_now,
+                now=now,
                 overwrite=overwrite,
                 progress=lambda done, total: bar(done / total, done),
             )
@@ -190,6 +269,13 @@ def result_document(recorded: Recorded) -> dict[str, Any]:
     }
 
 
+def _refuse(options: dict[str, Any], why: str) -> None:
+    """Refuse options that were given to the wrong kind of market."""
+    for name, value in options.items():
+        if value is not None:
+            raise typer.BadParameter(why, param_hint=name)
+
+
 def _free_name(name: str) -> Path:
     """Return a directory under runs/ that is not taken."""
     number = 1
@@ -198,7 +284,8 @@ def _free_name(name: str) -> Path:
     return RUNS / (name if number == 1 else f"{name}-{number}")
 
 
-def _now() -> str:
+def now() -> str:
+    """Return the time as text, for manifests."""
     import datetime as dt
 
     return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")

@@ -7,6 +7,9 @@
     days.parquet       figures of a whole world, day by day, learning phase included
     curves.parquet     net asset value of each agent at the end of each accounting year
 
+The run of an intraday market has a manifest of another schema beside its two logs (`adapters.market_logs`) and what a
+probe saw of it (samples.parquet).
+
 Runs, assets, agents and years count from 0, days from the first of the learning phase.
 """
 
@@ -18,6 +21,7 @@ from mycelial.adapters.data.run_series import RUN_SERIES
 
 SCHEMA = "mycelial-run/1"  # of everything below; another one is refused
 SCHEMA_FAMILY = "mycelial-run/"
+MARKET_SCHEMA = "mycelial-run/market-1"  # of an intraday market: manifest, inputs.log, events.log, samples.parquet
 
 MANIFEST, LOCK = "manifest.json", "config.lock.toml"
 SERIES, LEARNING, DAYS, CURVES = RUN_SERIES, "learning.parquet", "days.parquet", "curves.parquet"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mycelial.adapters.data.run_series import refuse_unfinished
-from mycelial.adapters.runs.layout import MANIFEST, SCHEMA, SCHEMA_FAMILY
+from mycelial.adapters.runs.layout import MANIFEST, MARKET_SCHEMA, SCHEMA, SCHEMA_FAMILY
 from mycelial.domain.errors import DataError, NotFound
 
 LEFTOVERS = (".partial-", ".replaced-")  # in names of folders that a killed process left
@@ -23,12 +23,13 @@ class Run:
     manifest: dict[str, Any]
 
 
-def read_run(directory: Path, *, fields: Collection[str] = ()) -> Run:
+def read_run(directory: Path, *, fields: Collection[str] = (), schema: str = SCHEMA) -> Run:
     """Return a complete run.
 
     Parameters
     ----------
     fields : names the manifest must have.
+    schema : what the manifest must say it is.
 
     Raises
     ------
@@ -42,10 +43,10 @@ def read_run(directory: Path, *, fields: Collection[str] = ()) -> Run:
         raise NotFound(f"{directory}: is not a run, it has no {MANIFEST}; see which there are: mycelial runs list")
     refuse_unfinished(directory)
     manifest = json.loads(file.read_text(encoding="utf-8"))
-    schema = manifest.get("schema")
-    if schema != SCHEMA:
+    found = manifest.get("schema")
+    if found != schema:
         raise DataError(
-            f"{file}: schema is {schema!r}, this version reads {SCHEMA!r}; run the simulation again, "
+            f"{file}: schema is {found!r}, this version reads {schema!r}; run the simulation again, "
             "or use the version of mycelial that recorded it"
         )
     missing = [name for name in fields if name not in manifest]
@@ -54,7 +55,12 @@ def read_run(directory: Path, *, fields: Collection[str] = ()) -> Run:
     return Run(directory, manifest)
 
 
-def find_runs(root: Path, *, fields: Collection[str] = ()) -> list[Run]:
+def is_market(directory: Path) -> bool:
+    """Tell whether a folder is the run of an intraday market."""
+    return _schema(directory) == MARKET_SCHEMA
+
+
+def find_runs(root: Path, *, fields: Collection[str] = (), schema: str = SCHEMA) -> list[Run]:
     """Return the complete runs directly under `root`, oldest first; whatever else lies there is passed over.
 
     Raises
@@ -68,7 +74,7 @@ def find_runs(root: Path, *, fields: Collection[str] = ()) -> list[Run]:
     for folder in sorted(root.iterdir()):
         if is_run(folder) and not any(mark in folder.name for mark in LEFTOVERS):
             try:
-                found.append(read_run(folder, fields=fields))
+                found.append(read_run(folder, fields=fields, schema=schema))
             except DataError:
                 continue
     return sorted(found, key=lambda run: str(run.manifest.get("started", "")))
@@ -76,8 +82,12 @@ def find_runs(root: Path, *, fields: Collection[str] = ()) -> list[Run]:
 
 def is_run(folder: Path) -> bool:
     """Tell whether the folder was made by the recorder, in any version, complete or not."""
+    return _schema(folder).startswith(SCHEMA_FAMILY)
+
+
+def _schema(folder: Path) -> str:
+    """Return what a folder's manifest says it is; nothing if there is no readable one."""
     try:
-        schema = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["schema"]
+        return str(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["schema"])
     except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return isinstance(schema, str) and schema.startswith(SCHEMA_FAMILY)
+        return ""

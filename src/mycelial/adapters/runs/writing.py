@@ -42,14 +42,7 @@ def new_run(directory: Path, *, overwrite: bool = False) -> Iterator[RunWriter]:
     StorageError
         If the disk refuses; nothing is left behind.
     """
-    _refuse_taken(directory, overwrite=overwrite)
-    place = directory.resolve()  # a link keeps pointing at the run
-    new_parents = [folder for folder in place.parents if not folder.exists()]
-    partial: Path | None = None
-    try:
-        with _storing(directory):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            partial = _new_folder(place)
+    with new_folder(directory, overwrite=overwrite) as partial:
         writer = RunWriter(partial, directory)
         try:
             writer.open()
@@ -58,6 +51,23 @@ def new_run(directory: Path, *, overwrite: bool = False) -> Iterator[RunWriter]:
             writer.abandon()
         if not writer.is_finished:
             raise RuntimeError(f"{directory}: the writer's block ended before `finish`")
+
+
+@contextlib.contextmanager
+def new_folder(directory: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a folder to write a run into; when its block ends without an error, it appears as `directory`.
+
+    See `new_run` for what is raised. The block writes a manifest with `write_manifest`.
+    """
+    _refuse_taken(directory, overwrite=overwrite)
+    place = directory.resolve()  # a link keeps pointing at the run
+    new_parents = [folder for folder in place.parents if not folder.exists()]
+    partial: Path | None = None
+    try:
+        with _storing(directory):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            partial = _new_folder(place)
+        yield partial
         _refuse_taken(directory, overwrite=overwrite)  # somebody may have come meanwhile
         with _storing(directory):
             _publish(partial, place)
@@ -68,6 +78,12 @@ def new_run(directory: Path, *, overwrite: bool = False) -> Iterator[RunWriter]:
             with contextlib.suppress(OSError):  # somebody uses it by now
                 folder.rmdir()
         raise
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any], *, schema: str = SCHEMA) -> None:
+    """Write the manifest that makes a folder a run."""
+    text = json.dumps({"schema": schema, **manifest}, indent=2, ensure_ascii=False, allow_nan=False)
+    write_atomically(folder / MANIFEST, (text + "\n").encode())
 
 
 class RunWriter:
@@ -82,7 +98,7 @@ class RunWriter:
 
     def open(self) -> None:
         """Open the files; until `finish`, the manifest says that the run is under way."""
-        self._write_manifest({"status": "running"})
+        write_manifest(self.folder, {"status": "running"})
         with _storing(self._directory):
             for name, schema in TABLES.items():
                 counted = [column for column in schema.names if column in COUNTED]
@@ -108,7 +124,7 @@ class RunWriter:
                 _flush(self.folder / name)
         self._files.clear()
         write_atomically(self.folder / LOCK, lock.encode())
-        self._write_manifest({**manifest, "status": "complete"})
+        write_manifest(self.folder, {**manifest, "status": "complete"})
         self.is_finished = True
 
     def abandon(self) -> None:
@@ -125,10 +141,6 @@ class RunWriter:
         arrays = [pa.array(one.ravel(), kind) for one, kind in zip([run, *columns], schema.types, strict=True)]
         with _storing(self._directory):
             self._files[name].write_table(pa.table(arrays, schema=schema))
-
-    def _write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        text = json.dumps({"schema": SCHEMA, **manifest}, indent=2, ensure_ascii=False, allow_nan=False)
-        write_atomically(self.folder / MANIFEST, (text + "\n").encode())
 
 
 def _series(world: WorldRun, first: int, stop: int) -> list[NDArray[Any]]:

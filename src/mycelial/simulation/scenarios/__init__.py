@@ -21,6 +21,7 @@ from .injections import Outage as Outage
 from .injections import RegimeSwitch as RegimeSwitch
 from .injections import Sweep as Sweep
 from .injections import VolumeShareSeller as VolumeShareSeller
+from .loading import pick as pick
 from .loading import stress_test as stress_test
 from .loading import stress_test_from_mapping as stress_test_from_mapping
 from .loading import stress_test_from_text as stress_test_from_text

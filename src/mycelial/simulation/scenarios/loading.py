@@ -42,6 +42,33 @@ def stress_test(name: str) -> StressTest:
     return stress_test_from_text(packaged_text(_PACKAGE, file, ".toml", "packaged stress tests"), f"{file}.toml")
 
 
+def pick(test: StressTest, choice: str) -> Scenario:
+    """Return one level of a stress test as a user names it.
+
+    Parameters
+    ----------
+    choice : ``""`` for the mildest level, ``":LEVEL"``, and ``"@SECONDS"`` behind it to let it start so much later.
+
+    Raises
+    ------
+    NotFound
+        If there is no such level; the message lists those that exist.
+    ConfigError
+        If the time is no number of seconds from 0.
+    """
+    named, _, later = choice.partition("@")
+    level = named.removeprefix(":") or next(iter(test.levels))
+    if level not in test.levels:
+        raise NotFound(f"{test.id} has no level {level!r}; {_nearest(level, test.levels)}")
+    try:
+        by_ns = int(Decimal(later or "0") * 10**9)
+    except ArithmeticError:
+        by_ns = -1
+    if by_ns < 0:
+        raise ConfigError(f"scenario {test.id}{choice}: {later!r} is no number of seconds; write it like @120")
+    return test.levels[level].shifted(by_ns)
+
+
 def stress_test_from_text(text: str, origin: str = "scenario file") -> StressTest:
     """Read a stress test from TOML; `origin` names the file in messages. See `stress_test_from_mapping`."""
     try:
