@@ -65,7 +65,7 @@ def preset(
         If a change names no field of `EnvConfig` (the nearest is suggested), or is impossible.
     """
     _complain_of_unknown(changes)
-    venue, symbol = _find(name)
+    venue, symbol = venue_of(name)
     pair = venue.pair(symbol)
     price = Decimal(reference_price) if reference_price is not None else Decimal(REFERENCE_PRICES[symbol])
     worth = Decimal(QUOTE_VALUES.get(pair.quote, "1"))
@@ -100,7 +100,14 @@ def _name(venue: Venue, symbol: str) -> str:
     return f"{venue.name}-{symbol.replace('/', '').lower()}"
 
 
-def _find(name: str) -> tuple[Venue, str]:
+def venue_of(name: str) -> tuple[Venue, str]:
+    """Return the exchange of a named environment and the pair's symbol there.
+
+    Raises
+    ------
+    NotFound
+        If there is no such environment; the nearest is suggested.
+    """
     for venue in map(packaged_venue, venue_names()):
         for symbol in venue.pairs:
             if _name(venue, symbol) == name.lower():
