@@ -56,8 +56,9 @@ def wish(rules: Any, floor: Any, table: NDArray[np.float64], actions: NDArray[np
         action = actions[row]
         for column in range(table.shape[1]):
             floor.seats[row].wish[column] = table[action, column]
-        floor.seats[row].wish[BID_OFFSET] *= rules.unit_ticks
-        floor.seats[row].wish[ASK_OFFSET] *= rules.unit_ticks
+        shift = rules.skew_ticks * (floor.seats[row].lots - floor.seats[row].start_lots) / rules.most_lots
+        floor.seats[row].wish[BID_OFFSET] = table[action, BID_OFFSET] * rules.unit_ticks + shift
+        floor.seats[row].wish[ASK_OFFSET] = table[action, ASK_OFFSET] * rules.unit_ticks - shift
 
 
 @allocating_helper

@@ -31,11 +31,13 @@ class Choices:
     offsets : distance of a quote from the mid of others, in half spreads of the regime.
     sizes : in typical orders.
     skews : shift of both quotes, in half spreads; positive leans to buying.
+    inventory_skew : further shift of quote pairs against what a seat holds, in half spreads at its limit.
     """
 
     offsets: tuple[float, ...] = (0.5, 0.75, 0.95, 1.3)
     sizes: tuple[float, ...] = (1.0,)
     skews: tuple[float, ...] = (-0.35, 0.0, 0.35)
+    inventory_skew: float = 0.5
 
     def __post_init__(self) -> None:
         _need(bool(self.offsets and self.sizes and self.skews), "choices need an offset, a size and a skew")

@@ -77,6 +77,7 @@ class Rules(NamedTuple):
     typical_lots: float
     most_lots: float
     tolerance_ticks: float
+    skew_ticks: float  # shift of chosen quotes against inventory at its limit
     slack_ticks: int  # how far a taking order may walk
     scale: float  # reward per cash unit
     seat_charge: float

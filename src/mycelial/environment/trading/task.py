@@ -63,7 +63,7 @@ class TradingTask:
         venue, symbol = venue_of(config.regime.pair)
         ladder = venue.fee_schedules[venue.pair(symbol).fees].tiers
         self._cash_per_usd = self.market.fee_tiers[1][0] / ladder[1].volume if len(ladder) > 1 else 1.0
-        limits = venue.limits(config.counter)
+        self.limits = limits = venue.limits(config.counter)
         self.rules = _rules(config, self.market, limits.threshold, limits.share(HEADROOM_PPM).threshold)
         self.floor = new_floor(config, books)
         self._tariff = tariff_table(venue.tariff)
@@ -74,6 +74,7 @@ class TradingTask:
         self._cost = np.zeros((books, config.seats), np.float32)
         self._every: NDArray[np.bool_] = np.ones(books, np.bool_)
         self._seed, self._episodes, self._turn = 0, np.zeros(books, np.int64), 0
+        self.finished: NDArray[np.bool_] = np.zeros(books, np.bool_)
         self.volumes = np.zeros(books, np.int64)  # 30-day volume each book's seats began with
 
     def reset(self, seed: int) -> Observation:
@@ -144,6 +145,13 @@ class TradingTask:
     def values(self) -> NDArray[np.float64]:
         """Return what every team has gained since its episode began, in half spreads on a typical order: float64[B]."""
         return 0.5 * self.rules.scale * self.floor.seats["value"].reshape(self.books, self.agents).sum(1)
+
+    def maker_fee_ticks(self) -> NDArray[np.float64]:
+        """Return what a maker fill costs a seat now, in ticks at the mid, by book (its dearest seat): float64[B]."""
+        rates = np.array(
+            [desk.market.book.accounts()["maker_ppm"][desk.seats["owner"]].max() for desk in self._desks.desks]
+        )
+        return rates * 1e-6 * 0.5 * self.floor.books["best"].sum(axis=1)
 
     def close(self) -> None:
         """Let the threads go."""
@@ -221,6 +229,7 @@ def _rules(config: TradingConfig, market: EnvConfig, threshold: int, room: int) 
         typical_lots=typical,
         most_lots=config.most_orders * typical,
         tolerance_ticks=config.tolerance * unit,
+        skew_ticks=config.choices.inventory_skew * unit,
         slack_ticks=max(1, round(unit)),
         scale=1.0 / (unit * typical * market.instrument.cash_per_tick_lot),
         seat_charge=config.charges.seat,
