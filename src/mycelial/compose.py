@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mycelial.adapters.studies import StudyFolder
     from mycelial.config import Config
+    from mycelial.domain.recording import MarketRecording
     from mycelial.facts.panel import Panel
     from mycelial.market.book import OrderBook
     from mycelial.market.rerun import Replayed
@@ -391,6 +392,27 @@ def market_recording(directory: Path) -> tuple[Recording, MarketTerms]:
     inputs, events = LogReader(directory / INPUTS_LOG), LogReader(directory / EVENTS_LOG)
     parts = ([np.zeros(0, log.header.dtype), *log.chunks()] for log in (inputs, events))
     return Recording(*map(np.concatenate, parts)), inputs.header.terms
+
+
+def shown_of(path: Path) -> MarketRecording:
+    """Return what a market showed to the public: the run of an intraday market after its warm-up, or a recorded feed.
+
+    Raises
+    ------
+    NotFound
+        If there is no such file.
+    DataError
+        If a file is damaged.
+    """
+    from mycelial.adapters.data.feeds import read_binance_feed
+    from mycelial.simulation.intraday.showing import shown
+
+    found = market_manifest(path) if path.is_dir() else None
+    if found is None:
+        return read_binance_feed(path)
+    recording, terms = market_recording(path)
+    label = f"{found['preset']}, {found['scenario']}, seed {found['seed']}"
+    return shown(recording, terms.instrument, start_ns=round(found["warm_up_s"] * 1e9), label=label)
 
 
 def replay_market(log: Path, *, since: Path | None = None, snapshot: Path | None = None) -> Replayed:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mycelial.cli import intraday_facts
 from mycelial.cli.output import note, print_json
 
 if TYPE_CHECKING:
@@ -24,18 +25,27 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on
 Seed = Annotated[int, typer.Option("--seed", help="Root seed of the random splits and the bootstrap.")]
 RunPath = Annotated[Path, typer.Argument(help="Run directory (or candle file) to judge.")]
 PanelPath = Annotated[
-    str, typer.Argument(help="Candle file, reference JSON, or packaged name (binance-btc-2018-2022).")
+    str,
+    typer.Argument(
+        help="Candle file, reference JSON, or packaged name (binance-btc-2018-2022; of order books binance-2024-08-08)."
+    ),
 ]
 
 
 @app.command()
 def compute(
-    path: Annotated[Path, typer.Argument(help="Run directory or candle file (parquet, CSV).")],
+    path: Annotated[
+        Path, typer.Argument(help="Run directory, candle file (parquet, CSV), or recorded feed.")
+    ],
     set_name: SetName = None,
     quote: Quote = None,
+    bootstrap: Annotated[int, typer.Option("--bootstrap", min=0, help="Order books: replicates for intervals.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Measure the stylised facts of data or of a run."""
+    """Measure the stylised facts of data or of a run, daily or of an order book."""
+    if intraday_facts.is_order_book(path):
+        intraday_facts.compute_books(path, as_json=as_json, bootstrap=bootstrap)
+        return
     from mycelial.facts import summarise
 
     summary = summarise(_panel(path, set_name, quote))
@@ -61,7 +71,13 @@ def compare(
     ] = 200,
     seed: Seed = 0,
 ) -> None:
-    """Compare a run with a real panel: distances with intervals, summaries, and the acceptance checks."""
+    """Compare a run with a real panel: distances with intervals, summaries, and the acceptance checks.
+
+    The run of an intraday market, or a recorded feed, is held beside recorded order books (binance-2024-08-08).
+    """
+    if intraday_facts.is_order_book(run):
+        intraday_facts.compare_books(run, panel, as_json=as_json, bootstrap=bootstrap)
+        return
     from mycelial import facts
 
     simulated = _panel(run, set_name, quote)
@@ -110,9 +126,16 @@ def report(
     ] = None,
     set_name: SetName = None,
     quote: Quote = None,
+    bootstrap: Annotated[int, typer.Option("--bootstrap", min=0, help="Order books: replicates for intervals.")] = 100,
     seed: Seed = 0,
 ) -> None:
-    """Write one self-contained HTML page: every figure, simulated over real, and the checks."""
+    """Write one self-contained HTML page: every figure, simulated over real, and the checks.
+
+    Of the run of an intraday market, or of a recorded feed, beside recorded order books (binance-2024-08-08).
+    """
+    if intraday_facts.is_order_book(run):
+        intraday_facts.report_books(run, panel, out, bootstrap=bootstrap)
+        return
     from mycelial.facts.reference import build_reference
     from mycelial.lab.report import market_report, write_report
 
