@@ -24,19 +24,18 @@ class Candles:
 
     Parameters
     ----------
-    past : mapping of interval to finished candles, oldest first; at least one of each, adjoining `now_ns`.
-    now_ns : unix time of the present
+    past : mapping of interval to candles, oldest first: at least one of each, all but the last finished.
+    now_ns : unix time of the present; the last candles of the past reach up to it or end there.
     """
 
     def __init__(self, past: dict[int, list[Candle]], now_ns: int) -> None:
         self._finished: dict[int, deque[Candle]] = {
-            interval: deque(past[interval], _DAY_MINUTES + 1 if interval == 1 else ROWS) for interval in INTERVALS
+            interval: deque(past[interval][:-1], _DAY_MINUTES + 1 if interval == 1 else ROWS) for interval in INTERVALS
         }
-        self._forming: dict[int, Candle] = {
-            interval: _flat(now_ns, interval, rows[-1].close) for interval, rows in self._finished.items()
-        }
-        self._today = self._day_volumes = (0, 0, 0)
+        self._forming: dict[int, Candle] = {interval: past[interval][-1] for interval in INTERVALS}
         self._closed_for = -1
+        self._earlier: tuple[tuple[Candle, ...], tuple[Candle, ...]] = ((), ())
+        self.roll(now_ns)
 
     def roll(self, now_ns: int) -> None:
         """Finish all candles that ended by `now_ns`, and fill the empty ones."""
@@ -86,11 +85,18 @@ class Candles:
             self._closed_for = minute.start_ns
             midnight, yesterday = now_ns // DAY_NS * DAY_NS, minute.start_ns - DAY_NS
             rows = [row for row in self._finished[1] if row.start_ns >= min(midnight, yesterday)]
-            self._of_today = [row for row in rows if row.start_ns >= midnight]
-            self._folded_today = merged(self._of_today) if self._of_today else None
-            self._folded_day = merged([row for row in rows if row.start_ns > yesterday])
-        today = minute if self._folded_today is None else merged((self._folded_today, minute))
-        return today, merged((self._folded_day, minute))
+            self._earlier = (
+                tuple(_folded(row for row in rows if row.start_ns >= midnight)),
+                tuple(_folded(row for row in rows if row.start_ns > yesterday)),
+            )
+        today, day = self._earlier
+        return merged((*today, minute)), merged((*day, minute))
+
+
+def _folded(rows: Iterable[Candle]) -> list[Candle]:
+    """Return candles as one, or none if there are none."""
+    every = list(rows)
+    return [merged(every)] if every else []
 
 
 def merged(rows: Iterable[Candle]) -> Candle:
@@ -107,8 +113,3 @@ def merged(rows: Iterable[Candle]) -> Candle:
         sum(row.turnover for row in traded),
         sum(row.trades for row in traded),
     )
-
-
-def _flat(now_ns: int, interval: int, price: int) -> Candle:
-    length = interval * MINUTE_NS
-    return Candle(now_ns // length * length, price, price, price, price, 0, 0, 0)

@@ -55,13 +55,17 @@ def amend(house: House, account: int, command: Amend) -> Amended | Refused:
         return refused
     former, held = order.terms, order.held
     order.terms = terms
-    left = terms.qty - order.qty_filled
+    left, listed = terms.qty - order.qty_filled, house.listings[symbol]
     if left > 0:
         in_book = order.handle >= 0
         hold = house.needed(order, left, terms.limit) if in_book else entering.waiting_hold(house, account, order)
         if not house.hold(order, hold):
             order.terms = former
             return Refused(Reject.INSUFFICIENT_FUNDS)
+    if terms.qty // listed.lot_step > listed.instrument.max_lots:
+        order.terms = former
+        house.hold(order, held)
+        return Refused(Reject.INVALID_ARGUMENTS, "order_qty")
     refused = _carry_out(house, order, former)
     if refused is not None:
         order.terms = former

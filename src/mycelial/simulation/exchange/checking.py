@@ -156,11 +156,14 @@ def walk(house: House, account: int, terms: Terms, *, qty: int = 0, cash: int = 
 
 def market_hold(house: House, account: int, terms: Terms, qty: int) -> int:
     """Return what a market buy of `qty` may cost now, the taker's fee included, `UNITS` of the quote asset."""
+    listed = house.listings[terms.symbol]
     _, cost = walk(house, account, terms, qty=qty)
+    at_best = house.floors[terms.symbol].best(1) * (qty // listed.lot_step) * listed.cash_units
+    cost = max(cost, at_best)  # more than there is to buy must be affordable all the same
     if terms.fee_in_base:
         return cost
     _, taker = house.rates_of(account, terms.symbol, house.now)
-    return cost + reserve_of(cost, taker, house.listings[terms.symbol].fee_step)
+    return cost + reserve_of(cost, taker, listed.fee_step)
 
 
 def _kind(command: AddOrder) -> Refused | None:
@@ -226,11 +229,8 @@ def _ids(house: House, account: int, command: AddOrder) -> Refused | None:
 
 
 def _size(listed: Listing, qty: int) -> Refused | None:
-    lots = qty // listed.lot_step
-    if lots < listed.instrument.min_lots:
+    if qty // listed.lot_step < listed.instrument.min_lots:
         return Refused(Reject.ORDER_MINIMUM)
-    if lots > listed.instrument.max_lots:
-        return _bad("volume")
     return None
 
 

@@ -164,6 +164,9 @@ def enter(house: House, order: Order, *, fresh: bool) -> Refused | None:
     before = order.held
     if not house.hold(order, hold):
         return Refused(Reject.INSUFFICIENT_FUNDS)
+    if terms.qty // listed.lot_step > listed.instrument.max_lots:
+        house.hold(order, before)
+        return Refused(Reject.INVALID_ARGUMENTS, "volume")
     tif, expire = _TIFS[terms.time_in_force], 0
     if tif is Tif.GTD:
         expire = terms.expires_ns - house.epoch_ns

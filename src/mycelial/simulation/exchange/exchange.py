@@ -34,7 +34,7 @@ from mycelial.simulation.exchange.commands import (
 from mycelial.simulation.exchange.floor import Floor
 from mycelial.simulation.exchange.house import House
 from mycelial.simulation.exchange.listing import Listing, listing
-from mycelial.simulation.exchange.past import past
+from mycelial.simulation.exchange.past import no_past, past
 from mycelial.simulation.exchange.reports import (
     BookUpdate,
     Candle,
@@ -52,8 +52,8 @@ SECOND_NS = 10**9
 EPOCH_NS = 1_790_000_000 * SECOND_NS  # when nobody says what time it is: 2026-09-21
 PAIRS = ("BTC/USD", "ETH/USD", "SOL/USD")
 WARM_UP_NS = 60 * SECOND_NS
-_STEP_NS = 50_000_000  # residents' fills are booked at least so often
-_WATCHFUL_NS = 2_000_000  # and so often while an order waits for a trigger
+_STEP_NS = SECOND_NS  # what happened is taken in at least so often
+_WATCHFUL_NS = 2_000_000  # and so often while an order waits for a trigger, or for a fill to place its close
 _FIRST_TRADE = 10_000_000
 
 
@@ -71,6 +71,7 @@ class SimulatedExchange:
     now_ns : unix time of the opening.
     populations : residents by symbol, instead of the fitted ones.
     warm_up_ns : how long the residents trade before the opening.
+    history : draw candles of the time before; without, the past is one flat candle, which opens faster.
     record : keep everything that enters and leaves the engines, for `take_recording`.
     domain : what an account may send over all pairs together.
 
@@ -94,6 +95,7 @@ class SimulatedExchange:
         populations: Mapping[str, PopulationConfig] | None = None,
         reference_prices: Mapping[str, Decimal] | None = None,
         warm_up_ns: int = WARM_UP_NS,
+        history: bool = True,
         record: bool = False,
         domain: Limits | None = None,
     ) -> None:
@@ -113,16 +115,22 @@ class SimulatedExchange:
             for name, one in self.listings.items()
         }
         self._house = House(self.venue, self.listings, floors, accounts, now_ns - warm_up_ns, seed, domain)
-        house, first_minute = self._house, (now_ns - warm_up_ns)
-        self._show = {
-            name: Showcase(house, floor, past(floor.listed, seed, first_minute)) for name, floor in floors.items()
-        }
+        house, self._show = self._house, {}
+        for name, floor in floors.items():
+            floor.run(warm_up_ns)
+            trades, lots = floor.usual_minute()
+            before = (
+                past(floor.listed, seed, house.epoch_ns, trades=trades, lots=lots)
+                if history
+                else no_past(floor.listed, house.epoch_ns)
+            )
+            self._show[name] = Showcase(house, floor, before)
         self._calls: dict[str, Counter] = {}
         self.recorded: list[tuple[int, int, Command]] = []  # (time, account, command) since last taken
         self._record = record
         self.mode = Mode.ONLINE
         self._pair_modes = {name: self.venue.pair(name).mode for name in names}
-        self.advance(now_ns)
+        house.now = now_ns
         for name, mode in self._pair_modes.items():
             if mode != Mode.ONLINE:
                 absorb(house, floors[name], floors[name].set_mode(mode))
@@ -148,7 +156,7 @@ class SimulatedExchange:
         if to_ns < house.now:
             raise DataError(f"the exchange is at {house.now} ns and cannot go back to {to_ns} ns")
         while True:
-            watchful = any(len(triggers) for triggers in house.triggers.values())
+            watchful = house.closing > 0 or any(len(triggers) for triggers in house.triggers.values())
             step = min(to_ns, house.now + (_WATCHFUL_NS if watchful else _STEP_NS))
             due = waiting.next_due(house)
             if due:

@@ -137,6 +137,12 @@ class Floor:
         _RECORD.pack_into(self._buffer, 0, 0, _CONTROL, 0, 0, 0, 0, owner, -1, -1, 0, 0, 0, 0, 0, int(mode))
         return self._enter(owner)
 
+    def usual_minute(self) -> tuple[float, float]:
+        """Return (trades, lots) of a minute, by what happened since the market began."""
+        tape = self.market.tape(1 << 20)
+        minutes = max(self.now, 1) / 60e9
+        return max(1.0, len(tape) / minutes), max(float(self.listed.instrument.min_lots), tape["lots"].sum() / minutes)
+
     def take_shown(self) -> NDArray[np.void]:
         """Return the events since the last call, ``EVENT[n]``."""
         if not self.shown:

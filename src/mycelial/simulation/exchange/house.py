@@ -137,6 +137,7 @@ class House:
         self.agenda: list[tuple[int, int, str, int]] = []  # heap of (time, tie, what, order serial or account)
         self.switches = [0] * len(self.accounts)  # when the dead man's switches fire, 0: disarmed
         self.closes: deque[tuple[Order, int, int]] = deque()  # fills whose conditional close is still to be placed
+        self.closing = 0  # open orders with a conditional close
         self.out: list[Event] = []
         self.cancel_reason = ""
         self._serial = self._tie = 0
@@ -249,6 +250,7 @@ class House:
         key = order.account, order.terms.symbol
         self.orders[order.serial] = self.by_id[order.id] = self.open[order.account][order.id] = order
         self.open_counts[key] = self.open_counts.get(key, 0) + 1
+        self.closing += order.terms.close is not None
         if order.cl_ord_id:
             self.by_client[order.account][order.cl_ord_id] = order
 
@@ -260,6 +262,7 @@ class House:
         account = order.account
         del self.orders[order.serial], self.open[account][order.id]
         self.open_counts[account, order.terms.symbol] -= 1
+        self.closing -= order.terms.close is not None
         if order.cl_ord_id:
             del self.by_client[account][order.cl_ord_id]
         history = self.histories[account]

@@ -36,7 +36,8 @@ REFERENCE_PRICES = {
     "ACA/EUR": "0.05",
 }
 QUOTE_VALUES = {"EUR": "1.1", "BTC": "100000"}  # worth in USD, where no market of this exchange says better
-TYPICAL_USD = 40  # median order of the population
+TYPICAL_USD = 1_000  # median order of the default population ...
+FITTED_USD = 40  # ... and of those fitted to recorded books, in which a few makers quote much more
 _HEADROOM = 16  # prices reach at least this multiple of the reference price, if a ladder can be so long
 _MOST_LADDER = 2**24
 
@@ -104,8 +105,10 @@ def listing(
     ladder = min(_MOST_LADDER, 1 << math.ceil(math.log2(max(64.0, _HEADROOM * ticks))))
     instrument = replace(whole, ladder_ticks=max(ladder, whole.ladder_ticks))
     name = f"{venue.name}-{pair.symbol.replace('/', '').lower()}"
-    crowd = population or ready(name if name in PRESETS else "default")[1]
-    typical = float(max(1, round(TYPICAL_USD / worth / price / instrument.lot_size)))
+    fitted = name in PRESETS
+    crowd = population or ready(name if fitted else "default")[1]
+    usd = FITTED_USD if fitted else TYPICAL_USD
+    typical = float(max(1, round(usd / worth / price / instrument.lot_size)))
     return Listing(
         pair,
         instrument,

@@ -2,8 +2,9 @@
 
 Nobody traded then, so the past is drawn, not simulated: minute by minute it obeys the law of the fundamental that the
 residents of the market live by (`PopulationConfig.drift_bps` an hour, part of it in jumps), run backwards from the
-opening price, with volatility that clusters and volume that rises with it. Coarser candles are folds of finer ones
-where those reach; beyond `MINUTES` days are drawn directly.
+opening price, with volatility that clusters and volume that rises with it. How much is traded in a usual minute is
+what the market itself traded before its doors opened. Coarser candles are folds of finer ones where those reach;
+beyond `MINUTES` days are drawn directly.
 """
 
 from __future__ import annotations
@@ -23,23 +24,23 @@ DAYS = 2_200  # before that
 _PERSISTENCE = 0.9995  # of the logarithm of volatility from minute to minute
 _RESTLESS = 0.6  # its standard deviation
 _EVERY = 30  # minutes or days between which volatility is interpolated
-_TRADES = 20.0  # a minute
-_DAILY_USD = 40.0e6  # a day's turnover, as large as of a middling pair
 Columns = NDArray[np.float64]  # [open, high, low, close, quantity, trades] by row
 
 
-def past(listed: Listing, seed: int, now_ns: int) -> dict[int, list[Candle]]:
-    """Return finished candles of every interval up to the one that `now_ns` lies in.
+def past(listed: Listing, seed: int, now_ns: int, *, trades: float, lots: float) -> dict[int, list[Candle]]:
+    """Return the candles of every interval that ended before `now_ns`, and of the one it lies in what is over of it.
 
-    The interval that `now_ns` lies in begins with the market itself: its earlier minutes are not told.
+    Parameters
+    ----------
+    trades, lots : how many are usual in a minute.
     """
     rng = generator(seed, "exchange", "past", listed.symbol)
     config = listed.population
     end = now_ns // MINUTE_NS * MINUTE_NS
     scale = 1e-4 * config.drift_bps / math.sqrt(60.0)
-    minutes = _drawn(rng, MINUTES, scale, config.price_ticks, _PERSISTENCE, _TRADES, listed)
+    minutes = _drawn(rng, MINUTES, scale, config.price_ticks, _PERSISTENCE, trades, lots, listed)
     day_scale = scale * math.sqrt(1440.0)
-    days = _drawn(rng, DAYS, day_scale, float(minutes[0, 0]), 0.9, 1440 * _TRADES, listed)
+    days = _drawn(rng, DAYS, day_scale, float(minutes[0, 0]), 0.9, 1440 * trades, 1440 * lots, listed)
     starts = end - MINUTE_NS * np.arange(MINUTES, 0, -1)
     midnight = int(-(-starts[0] // DAY_NS) * DAY_NS)
     first = int(np.searchsorted(starts, midnight))
@@ -52,10 +53,18 @@ def past(listed: Listing, seed: int, now_ns: int) -> dict[int, list[Candle]]:
         if interval >= 1440:
             before, older = _folded(day_starts, days, length)
             times, rows = _folded(np.concatenate([before, times]), np.vstack([older, rows]), length)
-        keep = times + length <= now_ns
         most = 1441 if interval == 1 else ROWS
-        found[interval] = _candles(times[keep][-most:], rows[keep][-most:], listed)
+        found[interval] = _candles(times[-most:], rows[-most:], listed)
     return found
+
+
+def no_past(listed: Listing, now_ns: int) -> dict[int, list[Candle]]:
+    """Return one empty candle of every interval, at the opening price."""
+    price = round(listed.population.price_ticks) * listed.tick_step
+    return {
+        interval: [Candle(now_ns // (interval * MINUTE_NS) * interval * MINUTE_NS, price, price, price, price, 0, 0, 0)]
+        for interval in INTERVALS
+    }
 
 
 def _drawn(
@@ -65,6 +74,7 @@ def _drawn(
     last: float,
     persistence: float,
     trades: float,
+    lots: float,
     listed: Listing,
 ) -> Columns:
     """Return rows that end at the price `last` (ticks)."""
@@ -87,8 +97,8 @@ def _drawn(
     low = np.minimum(opening, close) * np.exp(-wick[1])
     liveliness = np.exp(0.8 * log_vol * _RESTLESS + 0.5 * rng.normal(size=count))
     number = np.maximum(1.0, np.rint(trades * liveliness))
-    usd = _DAILY_USD / 1440.0 * (trades / _TRADES) * liveliness
-    return np.column_stack([opening, high, low, close, usd, number])
+    traded = np.maximum(1.0, np.rint(lots * liveliness))
+    return np.column_stack([opening, high, low, close, traded, number])
 
 
 def _folded(starts: NDArray[np.int64], rows: Columns, length: int) -> tuple[NDArray[np.int64], Columns]:
@@ -112,16 +122,11 @@ def _candles(times: NDArray[np.int64], rows: Columns, listed: Listing) -> list[C
     prices = np.maximum(1, np.rint(rows[:, :4])).astype(np.int64)
     prices[:, 1] = np.maximum(prices[:, 1], prices[:, [0, 3]].max(1))
     prices[:, 2] = np.minimum(prices[:, 2], prices[:, [0, 3]].min(1))
-    typical = prices[:, :4].sum(1) // 4
-    # 40 USD stand behind the residents' typical order: it gives the worth of a lot without knowing the quote asset
-    lots = np.rint(rows[:, 4] / 40.0 * listed.population.typical_lots).astype(np.int64)
-    found = []
-    for start, price, mean, quantity, count in zip(
-        times.tolist(), prices.tolist(), typical.tolist(), lots.tolist(), rows[:, 5].astype(np.int64).tolist(),
-        strict=True,
-    ):  # fmt: skip
-        opening, high, low, close = (one * listed.tick_step for one in price)
-        volume = quantity * listed.lot_step
-        turnover = mean * listed.tick_step * volume
-        found.append(Candle(start, opening, high, low, close, volume, turnover, count))
-    return found
+    prices *= listed.tick_step
+    mean = prices.sum(1) // 4
+    lots, trades = rows[:, 4].astype(np.int64), rows[:, 5].astype(np.int64)
+    columns = (times, *prices.T, lots, mean, trades)
+    return [
+        Candle(start, first, high, low, last, quantity * listed.lot_step, price * quantity * listed.lot_step, count)
+        for start, first, high, low, last, quantity, price, count in zip(*(c.tolist() for c in columns), strict=True)
+    ]

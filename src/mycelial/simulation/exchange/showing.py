@@ -56,9 +56,9 @@ class Showcase:
         """Take in what happened since the last call; return what to tell everybody."""
         events = self._floor.take_shown()
         out: list[Event] = []
+        trades = self._read_trades(events)
         self.candles.roll(now_ns)
         if len(events):
-            trades = self._read_trades(events)
             if trades:
                 out.append(PublicTrades(self._listed.symbol, tuple(trades)))
                 out.append(CandlesChanged(self._listed.symbol))
