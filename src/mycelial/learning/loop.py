@@ -114,8 +114,8 @@ class Trainer:
         team = self.team()
         return [team.member(n) for n in range(self.task.agents)]
 
-    def checkpoint(self, path: Path) -> None:
-        """Write everything the future depends on to one file, wholly or not at all."""
+    def checkpoint(self, path: Path, **notes: Any) -> None:
+        """Write everything the future depends on to one file, wholly or not at all; `notes` come back on resuming."""
         arrays: Arrays = {f"weights.{name}": np.asarray(value) for name, value in self._weights._asdict().items()}
         arrays |= {f"scale.{name}": value for name, value in self._scale.snapshot().items()}
         arrays |= {"returns": self._returns, "memory": self._memory}
@@ -131,13 +131,14 @@ class Trainer:
             "rounds": self.rounds,
             "checkpoint_at": self._checkpoint_at,
             "metrics": self.metrics,
+            "notes": notes,
         }
         packed = io.BytesIO()
         np.savez(packed, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **arrays)  # type: ignore[arg-type]
         write_whole(path, packed.getvalue())
 
-    def resume(self, path: Path) -> None:
-        """Take up a checkpoint of the same task, numbers and seed.
+    def resume(self, path: Path) -> dict[str, Any]:
+        """Take up a checkpoint of the same task, numbers and seed; return the notes written with it.
 
         A task that is not `Resumable` must have been put away right at a checkpoint (`Hyper.checkpoint`).
         """
@@ -166,6 +167,7 @@ class Trainer:
             self._see(self.task.restore(rooms["task"]))
         else:
             self._see(self.task.reset(_episode_seed(self.seed, self.steps)))
+        return dict(about["notes"])
 
     def _see(self, seen: Observation) -> None:
         self._obs, self._mask = self._told(seen.obs), seen.mask.copy()
