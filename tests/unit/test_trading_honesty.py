@@ -17,7 +17,7 @@ from mycelial.learning.policy import Team
 
 CONFIG = TradingConfig(regime=regime("middle"), steps=60, seats=2, volumes_usd=(10_000_000,), warm_up_s=20.0)
 HYPER = Hyper(
-    steps=30_000, backend="numpy", gamma=0.9, trace=0.3, rate=2e-3, segment=20, minibatches=4, scale_rewards=True
+    steps=40_000, backend="numpy", gamma=0.9, trace=0.3, rate=2e-3, segment=20, minibatches=4, scale_rewards=True
 )
 
 
@@ -29,7 +29,7 @@ def trained(config, steps, seed=1):
 
 def test_foresight_is_learnt_within_seconds():
     seeing = replace(CONFIG, foresight_s=20.0)
-    team = trained(seeing, 30_000)
+    team = trained(seeing, 40_000)
 
     with_it = play(seeing, Trained(team), [0, 1, 2], 16)
     blind = play(CONFIG, Trained(team), [0, 1, 2], 16)  # the same team in the same worlds, the figure hidden
