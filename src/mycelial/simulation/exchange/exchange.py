@@ -14,6 +14,7 @@ from mycelial.agents.intraday.config import PopulationConfig
 from mycelial.domain.errors import ConfigError, DataError, NotFound
 from mycelial.market.book import Mode
 from mycelial.market.rate_counters import Cost, Counter, Limits, Verdict, charge
+from mycelial.market.terms import MarketTerms
 from mycelial.market.venues import Venue, packaged_venue
 from mycelial.simulation.exchange import asking, changing, entering, waiting
 from mycelial.simulation.exchange.accounts import STANDARD_ACCOUNTS, STANDARD_KEYS, Account, ApiKey, make_keys
@@ -47,6 +48,9 @@ from mycelial.simulation.exchange.reports import (
 )
 from mycelial.simulation.exchange.settling import absorb
 from mycelial.simulation.exchange.showing import Showcase
+from mycelial.simulation.intraday.market import Recording
+from mycelial.simulation.scenarios import Conditions, Scenario
+from mycelial.simulation.stress.market import Happened
 
 SECOND_NS = 10**9
 EPOCH_NS = 1_790_000_000 * SECOND_NS  # when nobody says what time it is: 2026-09-21
@@ -128,12 +132,11 @@ class SimulatedExchange:
         self._calls: dict[str, Counter] = {}
         self.recorded: list[tuple[int, int, Command]] = []  # (time, account, command) since last taken
         self._record = record
-        self.mode = Mode.ONLINE
+        self._system = Mode.ONLINE
         self._pair_modes = {name: self.venue.pair(name).mode for name in names}
+        self._told_modes: dict[str, Mode] = {}
         house.now = now_ns
-        for name, mode in self._pair_modes.items():
-            if mode != Mode.ONLINE:
-                absorb(house, floors[name], floors[name].set_mode(mode))
+        self.set_mode(Mode.ONLINE)
         self._publish()
         self.drain()
 
@@ -163,6 +166,9 @@ class SimulatedExchange:
                 step = min(step, max(due, house.now))
             self._run_markets(step)
             house.now = step
+            if any(floor.stress is not None for floor in house.floors.values()):
+                self._squeeze()
+                self._announce_modes()
             waiting.follow_up(house)
             waiting.do_due(house)
             if step == to_ns:
@@ -390,25 +396,87 @@ class SimulatedExchange:
 
     # ---------------------------------------------------------------------------------------------- control ---
 
-    def set_mode(self, mode: Mode, symbol: str = "") -> None:
-        """Put a pair, or with no symbol the whole exchange, into a session mode."""
-        house = self._house
-        if symbol:
-            self._pair_modes[self._known(symbol)] = mode
-        else:
-            self.mode = mode
-        for name, floor in house.floors.items():
-            wanted = self._pair_modes[name] if self.mode == Mode.ONLINE else self.mode
-            if floor.mode != wanted:
-                absorb(house, floor, floor.set_mode(wanted))
-                if symbol:
-                    house.out.append(ModeChanged(name, self.now, wanted))
-        if not symbol:
-            house.out.append(ModeChanged("", self.now, mode))
+    @property
+    def mode(self) -> Mode:
+        """Mode of the whole exchange: the one it was put into, or the one in which all its pairs stand."""
+        modes = {floor.mode for floor in self._house.floors.values()}
+        return modes.pop() if self._system == Mode.ONLINE and len(modes) == 1 else self._system
 
     def pair_mode(self, symbol: str) -> Mode:
         """Return the mode of a pair's market."""
         return self._house.floors[self._known(symbol)].mode
+
+    def set_mode(self, mode: Mode, symbol: str = "") -> None:
+        """Put a pair, or with no symbol the whole exchange, into a session mode."""
+        if symbol:
+            self._pair_modes[self._known(symbol)] = mode
+        else:
+            self._system = mode
+        for name, floor in self._house.floors.items():
+            wanted = self._pair_modes[name] if self._system == Mode.ONLINE else self._system
+            if floor.mode != wanted:
+                absorb(self._house, floor, floor.set_mode(wanted))
+        self._announce_modes()
+
+    def _announce_modes(self) -> None:
+        """Tell which modes have changed, pairs first."""
+        house = self._house
+        now = {name: floor.mode for name, floor in house.floors.items()} | {"": self.mode}
+        for name, mode in now.items():
+            if self._told_modes.get(name) != mode:
+                house.out.append(ModeChanged(name, self.now, mode))
+        self._told_modes = now
+
+    def play(self, scenario: Scenario) -> None:
+        """Let a stress scenario happen from now on, to all pairs that it concerns.
+
+        Raises
+        ------
+        ConfigError
+            If another one is still going on.
+        """
+        for floor in self._house.floors.values():
+            floor.play(scenario, self.seed)
+
+    def conditions(self, symbol: str) -> Conditions:
+        """Return what a scenario does to a pair now; delays, losses and spoilt feeds are for the gateway to give."""
+        stress = self._house.floors[self._known(symbol)].stress
+        return Conditions() if stress is None else stress.conditions
+
+    def happened(self, symbol: str) -> tuple[Happened, ...]:
+        """Return what the scenario has done to a pair so far; times are from the opening of its market."""
+        stress = self._house.floors[self._known(symbol)].stress
+        return () if stress is None else tuple(stress.happened)
+
+    def _squeeze(self) -> None:
+        """Let scenarios lower the limits of customers, as they do those of residents."""
+        house = self._house
+        for name, floor in house.floors.items():
+            if floor.stress is None:
+                continue
+            limits = floor.stress.conditions.limits
+            if limits is None:
+                house.squeezed.pop(name, None)
+            elif name not in house.squeezed:
+                house.squeezed[name] = limits.limits_ppm
+                for account in range(len(house.accounts)):
+                    house.use_up(account, name, limits.used_ppm)
+
+    def take_recordings(self) -> dict[str, tuple[MarketTerms, Recording]]:
+        """Return everything that entered and left each engine since the last call, with the terms that replay it.
+
+        Raises
+        ------
+        MycelialError
+            If the exchange was opened without `record`.
+        """
+        taken = {}
+        for name, floor in self._house.floors.items():
+            book, owners = floor.market.book, floor.operator + 1
+            borrow = tuple(floor.first_customer <= owner < floor.operator for owner in range(owners))
+            terms = MarketTerms(book.instrument, owners, may_borrow=borrow)
+            taken[name] = terms, floor.market.take_recording()
+        return taken
 
     def total(self, asset: str) -> int:
         """Return everything there is of an asset: wallets, fees taken, and what residents own. It never changes."""
@@ -416,11 +484,11 @@ class SimulatedExchange:
         whole = house.fees.get(asset, 0) + sum(wallet.total.get(asset, 0) for wallet in house.wallets)
         for name, floor in house.floors.items():
             listed = self.listings[name]
-            accounts = floor.market.book.state.arrays["accounts"][: floor.first_customer]
+            cash, lots = floor.owned()
             if listed.pair.quote == asset:
-                whole += int(accounts["cash_free"].sum() + accounts["cash_held"].sum()) * listed.cash_units
+                whole += cash * listed.cash_units
             if listed.pair.base == asset:
-                whole += int(accounts["asset_free"].sum() + accounts["asset_held"].sum()) * listed.lot_units
+                whole += lots * listed.lot_units
         return whole
 
     @property

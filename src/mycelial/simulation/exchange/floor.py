@@ -8,17 +8,20 @@ wallets have paid before (`wallets`).
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mycelial.domain.copying import joined
-from mycelial.domain.errors import MycelialError
+from mycelial.domain.errors import ConfigError, DataError, MycelialError
 from mycelial.market.book import EVENT, EventKind, Flag, Kind, Mode
 from mycelial.simulation.exchange.listing import Listing
 from mycelial.simulation.intraday import driver, kernel
 from mycelial.simulation.intraday.market import IntradayMarket
+from mycelial.simulation.scenarios import Scenario
+from mycelial.simulation.stress import StressedMarket
 
 _RECORD = struct.Struct("<qBBBBB3xiiqqqqqqq")  # INPUT
 _RING = 1 << 16  # events kept: one order may sweep a whole book
@@ -32,6 +35,28 @@ TS, CAUSE, KIND, REASON, SIDE, FLAGS, OWNER, HANDLE, CLIENT, PRICE, LOTS, LEAVES
 assert (EVENT.names or ())[PRICE] == "price"
 
 Relevant = tuple[int, EventRow]  # number of the public trade (or of the next one), and the event
+
+
+class WatchedMarket(IntradayMarket):
+    """A market that stops for its watcher before events leave the ring of the latest, whoever runs it."""
+
+    watcher: Callable[[], None]
+    watch_until = 0  # number of the event at which it stops next
+
+    def run_until(self, time_ns: int, *, stop_on_delivery: bool = False) -> int:
+        """Let everything happen up to and including `time_ns`; see `IntradayMarket`."""
+        if time_ns < self.now:
+            raise DataError(f"the market is at {self.now} ns and cannot go back to {time_ns}")
+        header = self.header
+        while True:
+            header["stop_event"] = self.watch_until
+            why = driver.run(header, time_ns)
+            if why in (kernel.REACHED, kernel.PAUSED):
+                self.watcher()
+                if why == kernel.REACHED:
+                    return self.now
+            else:
+                self.make_way(why)
 
 
 class Floor:
@@ -53,15 +78,22 @@ class Floor:
         self, listed: Listing, seed: int, customers: int, *, first_trade: int = 1, record: bool = False
     ) -> None:
         self.listed = listed
-        self.market = IntradayMarket(
-            listed.instrument, listed.population, seed, externals=customers, record=record, events_kept=_RING
+        # the last participant from outside is the operator: modes and scenarios act through it
+        self.market = WatchedMarket(
+            listed.instrument, listed.population, seed, externals=customers + 1, record=record, events_kept=_RING
         )
+        self.market.watcher = self._look
         self.first_customer = listed.population.agents
-        self.market.book.state.arrays["accounts"]["may_borrow"][self.first_customer :][:customers] = 1
+        self.operator = self.first_customer + customers
+        self.market.book.state.arrays["accounts"]["may_borrow"][self.first_customer : self.operator] = 1
+        self.stress: StressedMarket | None = None
+        self._given = self._world()
+        self._found: list[Relevant] = []
         self._buffer = bytearray(_RECORD.size)
         self._words = np.frombuffer(self._buffer, np.uint64).reshape(1, -1)
         self._seen = self.market.book.state.scalar("event_seq")
-        self.next_trade = first_trade
+        self.market.watch_until = self._seen + _BATCH
+        self.first_trade = self.next_trade = first_trade
         self.shown: list[NDArray[np.void]] = []  # events not yet made public, EVENT[n] each
         self.last_price = 0  # of the last trade, ticks
         self.moves: list[int] = []  # prices of the trades since triggers last looked
@@ -84,17 +116,48 @@ class Floor:
         return book.best_bid if side == 0 else book.best_ask
 
     def run(self, until: int) -> list[Relevant]:
-        """Let everything up to `until` happen; return the events that concern customers, in order."""
-        header, found = self.market.header, []
-        while True:
-            header["stop_event"] = self._seen + _BATCH
-            why = driver.run(header, until)
-            if why in (kernel.REACHED, kernel.PAUSED):
-                found += self._look()
-                if why == kernel.REACHED:
-                    return found
-            else:
-                self.market.make_way(why)
+        """Let everything up to `until` happen; return the events that concern customers, in order.
+
+        A market that reopens after an outage may be ahead already.
+        """
+        if until >= self.now:
+            (self.stress or self.market).run_until(until)
+        found, self._found = self._found, []
+        return found
+
+    def play(self, scenario: Scenario, seed: int) -> None:
+        """Let a scenario happen to this market from now on.
+
+        Raises
+        ------
+        ConfigError
+            If another one is not over yet.
+        """
+        if self.stress is not None and not self.stress.is_over:
+            raise ConfigError(
+                f"{self.listed.symbol}: scenario {self.stress.scenario.name} is still going on; wait until it is over"
+            )
+        self.stress = StressedMarket(
+            self.market, scenario, pair=self.listed.symbol, hand=self.operator, own=self.operator, seed=seed
+        )
+
+    def owned(self) -> tuple[int, int]:
+        """Return (cash units, lots) that residents and operator own, less what the operator was given since the start.
+
+        Together with what customers owe the book it never changes.
+        """
+        accounts = self.market.book.state.arrays["accounts"]
+        here = np.concatenate([accounts[: self.first_customer], accounts[self.operator : self.operator + 1]])
+        cash, lots = self._world()
+        return (
+            int(here["cash_free"].sum() + here["cash_held"].sum()) + cash - self._given[0],
+            int(here["asset_free"].sum() + here["asset_held"].sum()) + lots - self._given[1],
+        )
+
+    def _world(self) -> tuple[int, int]:
+        """Return the account that funds come from."""
+        world = self.market.book.state.arrays["accounts"][-1]
+        return int(world["cash_free"]), int(world["asset_free"])
 
     def new(
         self,
@@ -133,7 +196,7 @@ class Floor:
 
     def set_mode(self, mode: Mode) -> list[Relevant]:
         """Change the session mode."""
-        owner = self.first_customer
+        owner = self.operator
         _RECORD.pack_into(self._buffer, 0, 0, _CONTROL, 0, 0, 0, 0, owner, -1, -1, 0, 0, 0, 0, 0, int(mode))
         return self._enter(owner)
 
@@ -152,38 +215,47 @@ class Floor:
         return taken
 
     def _enter(self, owner: int) -> list[Relevant]:
-        market = self.market
-        while (refused := kernel.enqueue(market.header, self._words, owner, market.now)) < 0:
+        market, header = self.market, self.market.header
+        if self.stress is not None:  # storms are for residents here; the gateway gives customers theirs
+            troubles = [(name, float(header[name][0])) for name in ("loss", "throttle_limit")]
+            header["loss"] = header["throttle_limit"] = 0.0
+        while (refused := kernel.enqueue(header, self._words, owner, market.now)) < 0:
             market.make_way(kernel.QUEUE_FULL)
+        if self.stress is not None:
+            for name, value in troubles:
+                header[name] = value
         if refused:
             raise MycelialError(f"{self.listed.symbol}: the engine's throttle refused a customer's order")
-        return self.run(market.now)
+        market.run_until(market.now)
+        found, self._found = self._found, []
+        return found
 
-    def _look(self) -> list[Relevant]:
-        """Take note of the events since the last look; return those that concern customers."""
+    def _look(self) -> None:
+        """Take note of the events since the last look, and of those that concern customers."""
         events = self.market.events_since(self._seen)
         if not len(events):
-            return []
+            return
         self._seen += len(events)
+        self.market.watch_until = self._seen + _BATCH
         self.shown.append(events)
-        first = self.first_customer
+        first, operator, found = self.first_customer, self.operator, self._found
         if len(events) < 24:  # what one order causes; plain Python is faster
-            found: list[Relevant] = []
             row: Any
             for row in events.tolist():
-                if row[OWNER] >= first or row[MAKER_OWNER] >= first:
+                if first <= row[OWNER] < operator or first <= row[MAKER_OWNER] < operator:
                     found.append((self.next_trade, row))
                 if row[KIND] == _TRADE:
                     self.next_trade += 1
                     self.last_price = row[PRICE]
                     self.moves.append(row[PRICE])
-            return found
+            return
         is_trade = events["kind"] == _TRADE
         numbers = np.cumsum(is_trade) - is_trade + self.next_trade
-        mine = np.flatnonzero((events["owner"] >= first) | (events["maker_owner"] >= first))
+        owners, makers = events["owner"], events["maker_owner"]
+        mine = np.flatnonzero(((owners >= first) & (owners < operator)) | ((makers >= first) & (makers < operator)))
         prices = events["price"][is_trade].tolist()
         self.next_trade += len(prices)
         if prices:
             self.last_price = prices[-1]
             self.moves += prices
-        return list(zip(numbers[mine].tolist(), events[mine].tolist(), strict=True))
+        found += zip(numbers[mine].tolist(), events[mine].tolist(), strict=True)

@@ -137,6 +137,7 @@ class House:
         self.agenda: list[tuple[int, int, str, int]] = []  # heap of (time, tie, what, order serial or account)
         self.switches = [0] * len(self.accounts)  # when the dead man's switches fire, 0: disarmed
         self.closes: deque[tuple[Order, int, int]] = deque()  # fills whose conditional close is still to be placed
+        self.squeezed: dict[str, int] = {}  # parts per million of their limits that customers are left, by pair
         self.closing = 0  # open orders with a conditional close
         self.out: list[Event] = []
         self.cancel_reason = ""
@@ -200,7 +201,12 @@ class House:
         key = account, symbol
         counter = self.counters.get(key) or Counter(0, self.now)
         verdict, self.counters[key] = charge(
-            self.limits[account], counter, self.now, cost, opens=opens, open_orders=self.open_counts.get(key, 0)
+            self.limits_on(account, symbol),
+            counter,
+            self.now,
+            cost,
+            opens=opens,
+            open_orders=self.open_counts.get(key, 0),
         )
         if verdict is Verdict.RATE_LIMIT:
             return Reject.RATE_LIMIT
@@ -213,6 +219,16 @@ class House:
             if verdict is Verdict.RATE_LIMIT:
                 return Reject.DOMAIN_RATE_LIMIT
         return None
+
+    def limits_on(self, account: int, symbol: str) -> Limits:
+        """Return the limits of an account on a pair, as they are enforced now."""
+        limits = self.limits[account]
+        return limits.share(self.squeezed[symbol]) if symbol in self.squeezed else limits
+
+    def use_up(self, account: int, symbol: str, share_ppm: int) -> None:
+        """Let a trading counter stand at least at a share of its threshold."""
+        least = self.limits_on(account, symbol).threshold * MICRO * share_ppm // _MILLION
+        self.counters[account, symbol] = Counter(max(least, self.counter_level(account, symbol)), self.now)
 
     def counter_level(self, account: int, symbol: str) -> int:
         """Return a trading counter now, in 10^-15 points; the symbol ``""`` is that of all pairs together."""

@@ -50,17 +50,16 @@ REASONS = {  # Kraken publishes few of these texts; those that are not are ours
 
 def absorb(house: House, floor: Floor, relevant: list[Relevant]) -> None:
     """Take note of what the engine said about customers' orders."""
-    orders, first = house.orders, floor.first_customer
+    orders, first, operator = house.orders, floor.first_customer, floor.operator
     for number, row in relevant:
         kind = row[KIND]
         if kind == _TRADE:
-            taker = orders[row[CLIENT]] if row[OWNER] >= first else None
-            if taker is not None:
-                _fill(house, floor, taker, number, row, maker=False)
-            if row[MAKER_OWNER] >= first:
+            if first <= row[OWNER] < operator:
+                _fill(house, floor, orders[row[CLIENT]], number, row, maker=False)
+            if first <= row[MAKER_OWNER] < operator:
                 _fill(house, floor, _resting(house, floor, row), number, row, maker=True)
             continue
-        order = orders.get(row[CLIENT])
+        order = orders.get(row[CLIENT]) if row[CLIENT] else None
         if order is None:
             continue
         if kind == _DONE:

@@ -50,7 +50,7 @@ class Showcase:
         self._touch = (0, 0, 0, 0)
         self._levels: dict[int, _LevelFeed] = {}
         self._orders: dict[int, _OrderFeed] = {}
-        self._next_trade = floor.next_trade
+        self._next_trade = floor.first_trade
 
     def publish(self, now_ns: int) -> list[Event]:
         """Take in what happened since the last call; return what to tell everybody."""
