@@ -34,9 +34,7 @@ PanelPath = Annotated[
 
 @app.command()
 def compute(
-    path: Annotated[
-        Path, typer.Argument(help="Run directory, candle file (parquet, CSV), or recorded feed.")
-    ],
+    path: Annotated[Path, typer.Argument(help="Run directory, candle file (parquet, CSV), or recorded feed.")],
     set_name: SetName = None,
     quote: Quote = None,
     bootstrap: Annotated[int, typer.Option("--bootstrap", min=0, help="Order books: replicates for intervals.")] = 0,

@@ -95,6 +95,7 @@ THROTTLED = "EService:Throttled"
 CANCEL_ONLY = "EService:Market in cancel_only mode"
 POST_ONLY_MODE = "EService:Market in post_only mode"
 LIMIT_ONLY = "EService:Market in limit_only mode"
+REDUCE_ONLY = "EService:Market in reduce_only mode"
 DEADLINE_ELAPSED = "EService:Deadline elapsed"
 DATABASE_ERROR = "EDatabase:Internal error"
 UNKNOWN_PAIR = "EQuery:Unknown asset pair"
@@ -108,6 +109,10 @@ TICK_SIZE = "EOrder:Tick size check failed"
 INVALID_PRICE = "EOrder:Invalid price"
 VOLUME_MINIMUM = "EGeneral:Invalid arguments:volume minimum not met"
 POST_ONLY = "EOrder:Post only order"
+MARGIN_ALLOWANCE = "EOrder:Margin allowance exceeded"
+NO_POSITION = "EOrder:Reduce only:No position exists"
+DUPLICATE_CLIENT_ID = "EGeneral:Invalid arguments:cl_ord_id already in use"
+NO_CHANGE = "EGeneral:Invalid arguments:no changes requested"
 UNKNOWN_ORDER = "EOrder:Unknown order"
 INVALID_ORDER = "EOrder:Invalid order"
 ORDER_RATE_LIMIT = "EOrder:Rate limit exceeded"
@@ -138,13 +143,17 @@ _KNOWN: dict[str, Reaction] = {
     CANCEL_ONLY: _R.WAIT_STATUS,
     POST_ONLY_MODE: _R.WAIT_STATUS,
     LIMIT_ONLY: _R.WAIT_STATUS,
+    REDUCE_ONLY: _R.WAIT_STATUS,
     DEADLINE_ELAPSED: _R.RESEND,
     UNKNOWN_PAIR: _R.STOP,
     UNKNOWN_ASSET: _R.STOP,
     INVALID_PAIR: _R.STOP,
     INSUFFICIENT_FUNDS: _R.NOT_AFFORDABLE,
     INSUFFICIENT_MARGIN: _R.NOT_AFFORDABLE,
-    "EOrder:Margin allowance exceeded": _R.NOT_AFFORDABLE,
+    MARGIN_ALLOWANCE: _R.NOT_AFFORDABLE,
+    NO_POSITION: _R.CORRECT,
+    DUPLICATE_CLIENT_ID: _R.CORRECT,
+    NO_CHANGE: _R.CORRECT,
     "EOrder:Margin level too low": _R.NOT_AFFORDABLE,
     "EOrder:Margin position size exceeded": _R.NOT_AFFORDABLE,
     "EOrder:Cannot open position": _R.NOT_AFFORDABLE,

@@ -12,7 +12,7 @@ from typing import Literal, TypeVar, get_args
 
 from msgspec import Struct
 
-from mycelial.kraken.errors import Refused, invalid_argument
+from mycelial.kraken.errors import NO_CHANGE, Refused, invalid_argument
 
 Side = Literal["buy", "sell"]
 OrderType = Literal[
@@ -277,7 +277,7 @@ def checked_amend(amend: AmendOrder) -> AmendOrder:
         raise invalid_argument("txid")
     changes = (amend.volume, amend.display_volume, amend.limit_price, amend.trigger_price)
     if all(one is None for one in changes):
-        raise Refused("EGeneral:Invalid arguments:no changes requested")
+        raise Refused(NO_CHANGE)
     if amend.volume is not None and amend.volume <= 0:
         raise invalid_argument("order_qty")
     if amend.display_volume is not None and amend.display_volume <= 0:

@@ -1,0 +1,1 @@
+"""Exchanges and what connects to them."""

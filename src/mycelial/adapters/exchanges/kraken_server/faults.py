@@ -1,0 +1,46 @@
+"""Faults injected on purpose, so that clients can be tried: what may go wrong between them and the exchange."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+COUNTED = ("gap", "duplicate", "reorder", "truncate", "lose_reply", "bad_gateway")
+
+
+@dataclass(slots=True)
+class Faults:
+    """What goes wrong from now on; counts fall by one with each time.
+
+    Attributes
+    ----------
+    latency_ns : delay of every frame and answer, each way.
+    gap, duplicate, reorder, truncate : so many channel frames of each connection's next ones are left out, sent twice,
+        swapped with the one after, cut in half.
+    lose_reply : so many requests are carried out and not answered.
+    bad_gateway : so many REST requests are not carried out and answered by a page of HTML with status 520.
+    """
+
+    latency_ns: int = 0
+    gap: int = 0
+    duplicate: int = 0
+    reorder: int = 0
+    truncate: int = 0
+    lose_reply: int = 0
+    bad_gateway: int = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is wrong."""
+        return any(getattr(self, one.name) for one in fields(self))
+
+    def take(self, kind: str) -> bool:
+        """Spend one of a counted fault; False if there is none left."""
+        left: int = getattr(self, kind)
+        if left > 0:
+            setattr(self, kind, left - 1)
+        return left > 0
+
+    def clear(self) -> None:
+        """Let everything be well again."""
+        for one in fields(self):
+            setattr(self, one.name, 0)

@@ -1,0 +1,136 @@
+"""The doors of the WebSockets: connections opened, read and closed; versions told apart by the path."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import suppress
+
+from aiohttp import WSMsgType, web
+from aiohttp.web_request import BaseRequest
+
+from mycelial.adapters.exchanges.kraken_server.connection import Connection
+from mycelial.adapters.exchanges.kraken_server.desk import Desk
+from mycelial.adapters.exchanges.kraken_server.faults import Faults
+from mycelial.adapters.exchanges.kraken_server.hub import Hub
+from mycelial.adapters.exchanges.kraken_server.session import Session
+from mycelial.adapters.exchanges.kraken_server.session_v1 import SessionV1
+from mycelial.kraken.limits import Attempts
+from mycelial.kraken.ws import replies, v1
+
+MOST_MESSAGE = 2**18  # bytes
+MOST_CONNECTIONS = 5_000
+IDLE_S = 60.0  # without a subscription and without a word a connection is closed
+HEARTBEAT_S = 1.0
+_V2, _V1 = "/v2", "/"
+
+
+class SocketDoor:
+    """Takes WebSocket connections of one host.
+
+    Parameters
+    ----------
+    is_private : which host this is.
+    attempts : counts connections of each address that did not stay; shared by the hosts.
+    mixed : whether public and private requests are both taken here.
+    """
+
+    def __init__(
+        self, desk: Desk, hub: Hub, faults: Faults, guard: ConnectionGuard, *, is_private: bool, mixed: bool = False
+    ) -> None:
+        self.desk, self.hub, self.faults, self.guard = desk, hub, faults, guard
+        self.is_private, self.mixed = is_private, mixed
+
+    async def __call__(self, request: BaseRequest) -> web.StreamResponse:
+        """Hold one conversation."""
+        path = request.path.rstrip("/") or _V1
+        if path not in (_V1, _V2):
+            return web.Response(status=404, text="WebSocket v2 is at /v2, v1 at /")
+        address = request.remote or ""
+        if not self.guard.admit(address, self.desk.wall_ns()):
+            return web.Response(status=429, text="Too many connection attempts; come back in ten minutes")
+        socket = web.WebSocketResponse(max_msg_size=MOST_MESSAGE, compress=False, autoping=True)
+        if not socket.can_prepare(request):
+            return web.Response(status=426, text="This is a WebSocket", headers={"Upgrade": "websocket"})
+        await socket.prepare(request)
+        transport = request.transport
+        assert isinstance(transport, asyncio.Transport) or transport is not None
+        loop = asyncio.get_running_loop()
+        connection = Connection(
+            transport, self.faults, loop, number=secrets.randbits(64), is_private=self.is_private, address=address
+        )
+        session = (
+            SessionV1(self.desk, self.hub, connection, mixed=self.mixed)
+            if path == _V1
+            else Session(self.desk, self.hub, self.faults, connection, mixed=self.mixed)
+        )
+        self.guard.opened(address)
+        session.open()
+        try:
+            await self._converse(socket, connection, session)
+        finally:
+            session.close()
+            self.guard.closed(address)
+        return socket
+
+    async def _converse(
+        self, socket: web.WebSocketResponse, connection: Connection, session: Session | SessionV1
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        while not socket.closed:
+            message = await socket.receive()
+            connection.last_heard = loop.time()
+            if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                if self.faults.latency_ns:
+                    await asyncio.sleep(self.faults.latency_ns * 1e-9)
+                session.receive(message.data)
+            else:
+                with suppress(ConnectionError):
+                    await socket.close()
+                return
+
+
+class ConnectionGuard:
+    """Limits connections: so many at once, and so many attempts that did not stay.
+
+    Kraken allows about 150 attempts in ten minutes from one address. On loopback all clients share one address, so
+    connections that are open do not count here: only what came and went does.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._rules = desk.venue.websocket
+        self._open: dict[str, int] = {}
+        self._lost: dict[str, Attempts] = {}
+        self._desk = desk
+
+    def admit(self, address: str, now_ns: int) -> bool:
+        """Whether another connection of an address may open."""
+        lost = self._lost.get(address)
+        return sum(self._open.values()) < MOST_CONNECTIONS and not (lost is not None and lost.banned(now_ns))
+
+    def opened(self, address: str) -> None:
+        """Take note of a connection."""
+        self._open[address] = self._open.get(address, 0) + 1
+
+    def closed(self, address: str) -> None:
+        """Take note that one is gone."""
+        self._open[address] -= 1
+        rules = self._rules
+        if address not in self._lost:
+            self._lost[address] = Attempts(rules.connects, rules.connects_within_ns, rules.ban_ns)
+        self._lost[address].attempt(self._desk.wall_ns())
+
+
+async def keep_alive(hub: Hub) -> None:
+    """Send heartbeats where nothing else was sent for a second, and close connections that want nothing."""
+    loop = asyncio.get_running_loop()
+    beats = {False: replies.HEARTBEAT, True: v1.HEARTBEAT}
+    while True:
+        await asyncio.sleep(HEARTBEAT_S / 4)
+        now = loop.time()
+        for connection, speaks_v1 in list(hub.audience.connections.items()):
+            if connection.subscriptions:
+                if now - connection.last_sent >= HEARTBEAT_S:
+                    connection.send(beats[speaks_v1])
+            elif now - connection.last_heard > IDLE_S:
+                connection.close()
