@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+BOTS   := .venv-bots
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test lint bench clean
@@ -9,7 +10,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 demo: $(VENV)/.installed-demo  ## install, simulate the calibrated market, print its facts, write report.html
 	$(BIN)/mycelial demo
 
-test: $(VENV)/.installed-dev lint  ## install what tests need and run them
+test: $(VENV)/.installed-dev $(BOTS)/.built lint  ## install what tests need and run them
 	$(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.installed-dev
@@ -37,5 +38,10 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install -c constraints.txt -e '.[dev]'
 	@touch $@
 
+$(BOTS)/.built: tests/bots/constraints.txt tests/bots/build.py | $(VENV)/.installed-dev
+	@echo "installing ccxt, python-kraken-sdk and freqtrade into $(BOTS), apart from mycelial (once) ..."
+	@$(BIN)/python -m tests.bots.build $(BOTS)
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BOTS) .mypy_cache .ruff_cache .pytest_cache .hypothesis
