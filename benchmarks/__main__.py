@@ -16,6 +16,7 @@ BENCHMARKS = (
     "environment_speed",
     "intraday_speed",
     "intraday_realism",
+    "exchange_core",
 )
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)

@@ -350,6 +350,13 @@ def test_amend_keeps_the_id_changes_the_hold_and_is_reported(exchange):
     cost = (price - 100) * UNITS // 100
     assert held(exchange, 0, "USD") == cost + cost * 4 // 1_000
     assert exchange.open_orders(0)[0].amended
+    versions = exchange.amends(0, order)
+    assert [(one.kind, one.terms.qty, one.terms.limit) for one in versions] == [
+        ("original", 2 * QTY, price),
+        ("user", QTY, price - 100),
+    ]
+    assert versions[1].amend_id == outcome.amend_id
+    assert exchange.amends(1, order) == ()
 
 
 def test_amend_that_changes_nothing_or_costs_too_much_leaves_the_order_as_it_was(exchange):

@@ -33,11 +33,13 @@ class Account:
     name : a word for people.
     tier : starter, intermediate or pro.
     balances : opening funds, whole units of each asset by its modern name.
+    limited : whether the exchange counts its messages and orders; Kraken knows no account without, load tests do.
     """
 
     name: str
     tier: str = "pro"
     balances: Mapping[str, int] = field(default_factory=dict)
+    limited: bool = True
 
 
 @dataclass(frozen=True, slots=True)

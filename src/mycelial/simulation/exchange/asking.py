@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from mycelial.simulation.exchange.house import House, Order
-from mycelial.simulation.exchange.reports import LedgerEntry, OrderState, OwnTrade
+from mycelial.simulation.exchange.reports import AmendRecord, LedgerEntry, OrderState, OwnTrade
 
 PAGE = 50
 Row = TypeVar("Row")
@@ -112,6 +112,12 @@ def orders_by_id(house: House, account: int, order_ids: Sequence[str]) -> dict[s
     """Return those of these orders that are the account's and still remembered."""
     found = {one: house.by_id[one] for one in order_ids if one in house.by_id}
     return {one: state_of(house, order) for one, order in found.items() if order.account == account}
+
+
+def amends(house: House, account: int, order_id: str) -> tuple[AmendRecord, ...]:
+    """Return the versions of an order of the account, the original first; nothing if it was never amended."""
+    order = house.by_id.get(order_id)
+    return tuple(order.amends) if order is not None and order.account == account else ()
 
 
 def trades(

@@ -27,7 +27,7 @@ from mycelial.simulation.exchange.commands import (
     TimeInForce,
 )
 from mycelial.simulation.exchange.house import House, Order
-from mycelial.simulation.exchange.reports import ExecType, OrderStatus, Terms
+from mycelial.simulation.exchange.reports import AmendRecord, ExecType, OrderStatus, Terms
 from mycelial.simulation.exchange.settling import USER_REQUESTED, absorb, was_rejected
 from mycelial.simulation.exchange.triggering import stop_waiting
 
@@ -71,8 +71,12 @@ def amend(house: House, account: int, command: Amend) -> Amended | Refused:
         order.terms = former
         house.hold(order, held)
         return refused
+    if not order.amends:
+        order.amends.append(AmendRecord(house.ids.next("T"), "original", order.opened_ns, former, former.qty, ""))
+    made = AmendRecord(house.ids.next("T"), "user", house.now, terms, max(0, left), USER_REQUESTED)
+    order.amends.append(made)
     order.amended, order.aged_ns = True, house.now
-    return Amended(house.ids.next("T"), order.id, order.cl_ord_id)
+    return Amended(made.amend_id, order.id, order.cl_ord_id)
 
 
 def _carry_out(house: House, order: Order, former: Terms) -> Refused | None:

@@ -37,6 +37,7 @@ from mycelial.simulation.exchange.house import House
 from mycelial.simulation.exchange.listing import Listing, listing
 from mycelial.simulation.exchange.past import no_past, past
 from mycelial.simulation.exchange.reports import (
+    AmendRecord,
     BookUpdate,
     Candle,
     Event,
@@ -297,7 +298,10 @@ class SimulatedExchange:
 
     def charge_call(self, key: ApiKey, method: str) -> bool:
         """Charge a private REST call to a key's counter; False if the counter is full."""
-        limits = self.venue.rest_limits(self._house.accounts[key.account].tier)
+        account = self._house.accounts[key.account]
+        if not account.limited:
+            return True
+        limits = self.venue.rest_limits(account.tier)
         cost = Cost(0, self.venue.rest.cost(method) * 1_000_000)
         counter = self._calls.get(key.key) or Counter(0, self.now)
         verdict, self._calls[key.key] = charge(limits, counter, self.now, cost)
@@ -347,6 +351,10 @@ class SimulatedExchange:
     def orders(self, account: int, order_ids: Sequence[str]) -> dict[str, OrderState]:
         """Return those of these orders, open or finished, that are the account's and still remembered."""
         return asking.orders_by_id(self._house, account, order_ids)
+
+    def amends(self, account: int, order_id: str) -> tuple[AmendRecord, ...]:
+        """Return the versions of an order of the account, the original first; nothing if it was never amended."""
+        return asking.amends(self._house, account, order_id)
 
     def own_trades(
         self,

@@ -22,6 +22,7 @@ from mycelial.simulation.exchange.floor import Floor
 from mycelial.simulation.exchange.identifiers import Identifiers
 from mycelial.simulation.exchange.listing import QUOTE_VALUES, Listing
 from mycelial.simulation.exchange.reports import (
+    AmendRecord,
     Event,
     ExecType,
     LedgerEntry,
@@ -43,6 +44,7 @@ class Order:
         "account",
         "aged_ns",
         "amended",
+        "amends",
         "cl_ord_id",
         "closed_ns",
         "cum_cost",
@@ -80,6 +82,7 @@ class Order:
         self.closed_ns = 0
         self.reason = self.parent_id = ""
         self.trade_ids: list[str] = []
+        self.amends: list[AmendRecord] = []  # with the original first; empty until it is amended
 
 
 @dataclass
@@ -197,6 +200,8 @@ class House:
         self, account: int, symbol: str, kind: Transaction, ages: Sequence[int] = (), *, orders: int = 1, opens: int = 0
     ) -> Reject | None:
         """Charge the trading counter of a pair; return why the transaction is refused, if it is."""
+        if not self.accounts[account].limited:
+            return None
         cost = self.venue.tariff.cost(kind, ages, orders=orders)
         key = account, symbol
         counter = self.counters.get(key) or Counter(0, self.now)

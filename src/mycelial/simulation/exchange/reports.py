@@ -277,3 +277,14 @@ class OrderState(NamedTuple):
     trigger_fired: bool
     amended: bool
     parent_id: str  # of a conditional close: the order whose fill created it
+
+
+class AmendRecord(NamedTuple):
+    """One version of an order: how it was placed, then what each amend made of it."""
+
+    amend_id: str
+    kind: str  # original, user
+    time_ns: int
+    terms: Terms
+    remaining: int
+    reason: str
