@@ -131,3 +131,20 @@ class OrderReport:
     def open_lots(self) -> int:
         """Lots that may still trade."""
         return self.lots - self.filled_lots if self.status.is_live else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """An order of a former run that had not ended when that run did.
+
+    Parameters
+    ----------
+    report : the last that was known.
+    filled_lots, exec_ids : fills that were booked.
+    deadline_ns : after it the exchange takes the order no more.
+    """
+
+    report: OrderReport
+    filled_lots: int
+    exec_ids: tuple[str, ...]
+    deadline_ns: int

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mycelial.domain.orders import Amendment, Fill, NewOrder, OrderReport, Side
+from mycelial.domain.orders import Amendment, Fill, NewOrder, OrderReport, Remembered, Side
 from mycelial.domain.trading_rules import TradingRules
 
 
@@ -112,6 +112,9 @@ class Exchange(Protocol):
     def rules(self) -> Mapping[str, TradingRules]:
         """Pairs that can be traded here, by symbol."""
 
+    def remember(self, orders: Sequence[Remembered]) -> None:
+        """Take up orders of a former run, before `start`; each stays in doubt until the exchange has spoken of it."""
+
     async def start(self) -> None:
         """Connect, or raise `ExchangeError`; afterwards connections are kept up until `stop`."""
 
@@ -147,3 +150,34 @@ class Exchange(Protocol):
 
     async def fills(self, since_ns: int) -> Sequence[Fill]:
         """Return the account's own fills since a time, oldest first, from the exchange's own records."""
+
+
+class Ledger(Protocol):
+    """The trader's own books, safe on disk before anything is done: orders before they leave, fills as they are told.
+
+    Every method raises `StorageError` if the disk refuses; then the thing must not be done.
+    """
+
+    def intend(self, order: NewOrder, slot: str, deadline_ns: int, now_ns: int) -> None:
+        """Write down an order that is about to be sent; `slot` says which quote of which agent it is."""
+
+    def report(self, report: OrderReport, now_ns: int) -> None:
+        """Write down what is known of an order."""
+
+    def fill(self, fill: Fill) -> bool:
+        """Write down a fill; False if it was there already."""
+
+    def unfinished(self) -> Sequence[tuple[Remembered, str]]:
+        """Return the orders that had not ended, with their slots."""
+
+    def open_with(self, balances: Mapping[str, int]) -> None:
+        """Write down the balances that the books begin with, unless they have begun."""
+
+    def balances(self) -> dict[str, int]:
+        """Return what there must be: the opening balances and all fills, amounts by asset."""
+
+    def position_lots(self, symbol: str) -> int:
+        """Return lots bought less lots sold on a pair."""
+
+    def latest_fill_ns(self) -> int:
+        """Return the time of the latest fill, 0 without one."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mycelial.domain.errors import DataError, OrderRejected
-from mycelial.domain.orders import Amendment, Fill, NewOrder, OrderReport, OrderStatus, Side
+from mycelial.domain.orders import Amendment, Fill, NewOrder, OrderReport, OrderStatus, Remembered, Side
 
 NEVER_ARRIVED = "never reached the exchange"
 
@@ -162,6 +162,24 @@ class OrderTracker:
             )
         )
 
+    def remember(self, memory: Remembered) -> None:
+        """Take up an order of a former life, in doubt until the exchange has spoken of it."""
+        said = memory.report
+        order = Tracked(
+            said.client_id,
+            said.symbol,
+            said.side,
+            said.lots,
+            said.price_ticks,
+            OrderStatus.UNKNOWN,
+            deadline_ns=memory.deadline_ns,
+            filled_lots=memory.filled_lots,
+            fills=set(memory.exec_ids),
+            is_seen=bool(said.order_id),
+        )
+        self._put(order)
+        self._name(order, said.order_id)
+
     def accepted(self, client_id: str, order_id: str, now_ns: int) -> None:
         """The exchange answered that it has the order."""
         order = self._orders[client_id]
@@ -214,8 +232,8 @@ class OrderTracker:
         """Note a cancel before it is sent."""
         self._orders[client_id].cancel_sent = True
 
-    def cancel_failed(self, client_id: str) -> None:
-        """The cancel was refused or its answer lost; the order may be asked for again."""
+    def cancel_refused(self, client_id: str) -> None:
+        """The exchange answered that it does not take the order back now."""
         self._orders[client_id].cancel_sent = False
 
     # ---- what the exchange says ------------------------------------------------------------------------------------
@@ -297,11 +315,17 @@ class OrderTracker:
         if order.status.is_live and not order.is_seen and asked_ns > order.deadline_ns:
             self._set(order, OrderStatus.REFUSED, NEVER_ARRIVED)
 
+    def doubt(self, client_id: str) -> None:
+        """The exchange does not know the order by this name any more, or an answer about it is lost: look it up."""
+        order = self._orders[client_id]
+        order.cancel_sent = False
+        if order.status in (OrderStatus.SENDING, OrderStatus.OPEN):
+            self._set(order, OrderStatus.UNKNOWN, "")
+
     def doubt_all(self) -> None:
         """The connection is gone: nothing that is open is certain, and what is under way has lost its answer."""
-        for order in self._orders.values():
-            if order.status in (OrderStatus.SENDING, OrderStatus.OPEN):
-                self._set(order, OrderStatus.UNKNOWN, "")
+        for client_id in self._orders:
+            self.doubt(client_id)
 
     # ---- what follows ----------------------------------------------------------------------------------------------
 

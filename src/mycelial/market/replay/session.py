@@ -35,7 +35,7 @@ from mycelial.market.book.records import EVENT, INPUT
 from mycelial.market.replay import kernel, layout
 from mycelial.market.session import Ints, Records, Top
 
-_CANCELS = {"none": layout.PESSIMISTIC, "proportional": layout.PROPORTIONAL, "all": layout.OPTIMISTIC}
+CANCELS = {"none": layout.PESSIMISTIC, "proportional": layout.PROPORTIONAL, "all": layout.OPTIMISTIC}
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class ReplayRules:
     max_orders: int = 256
 
     def __post_init__(self) -> None:
-        if self.cancels_ahead not in _CANCELS:
-            raise ConfigError(f"cancels_ahead {self.cancels_ahead!r} is unknown; choose from {', '.join(_CANCELS)}")
+        if self.cancels_ahead not in CANCELS:
+            raise ConfigError(f"cancels_ahead {self.cancels_ahead!r} is unknown; choose from {', '.join(CANCELS)}")
         for name, least in (
             *(("up_ns", 0), ("down_ns", 0), ("cash_per_tick_lot", 1), ("protection_ppm", 0), ("max_orders", 1)),
             *(("maker_ppm", -1_000_000), ("taker_ppm", -1_000_000)),
@@ -100,7 +100,7 @@ class Replay:
         self.feed = feed_of(recording)
         self.state = layout.new_state(self.feed.prices.size, self.rules.max_orders)
         self._kernel_rules = layout.Rules(
-            _CANCELS[self.rules.cancels_ahead],
+            CANCELS[self.rules.cancels_ahead],
             self.rules.up_ns,
             self.rules.maker_ppm,
             self.rules.taker_ppm,
