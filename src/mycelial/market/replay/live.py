@@ -131,6 +131,14 @@ class LiveReplay:
         self._low += by
 
 
+def warm_up() -> None:
+    """Compile or load the kernels, which takes seconds: before a market is watched, not while its messages wait."""
+    scratch = LiveReplay(window=64)
+    scratch.levels(0, [(31, 5)], [(33, 5)], is_snapshot=True)
+    scratch.trade(1, 33, 1, 0)
+    scratch.advance(2)
+
+
 _NOTHING = np.array([[layout.NEVER, 0, 0]], np.int64)
 _NO_LEVELS = np.zeros((0, 3), np.int64)
 _NO_TRADES = np.zeros((0, 5), np.int64)

@@ -42,7 +42,7 @@ from mycelial.kraken.client.tracker import ExecType, Execution, OrderTracker
 from mycelial.kraken.client.translating import told_fill
 from mycelial.market.book.records import INPUT, Done, EventKind, Flag, Kind, Reject, Tif
 from mycelial.market.rate_counters import Transaction
-from mycelial.market.replay.live import LiveReplay
+from mycelial.market.replay.live import LiveReplay, warm_up
 from mycelial.market.replay.session import ReplayRules
 from mycelial.market.venues.rules import Venue
 
@@ -102,6 +102,7 @@ class DryRunExchange:
 
     async def start(self) -> None:
         """Connect to the public side; see the port."""
+        await asyncio.to_thread(warm_up)
         self._session = aiohttp.ClientSession(trust_env=False)
         settings, clock = self.settings, self._clock
         try:
