@@ -68,14 +68,20 @@ class Rest:
         return result_of(request.method, *await self._send(request))
 
     async def ask_private(self, request: Request) -> Any:
-        """Return the result of a private method; once more with a fresh nonce if the exchange asks for it."""
-        try:
-            return await self._ask_private(request)
-        except Answered as error:
-            if error.meaning.reaction is not Reaction.FRESH_NONCE:
-                raise
-            log.warning("nonce refused, trying once more: another client may share this key")
-            return await self._ask_private(request)
+        """Return the result of a private method.
+
+        A request that the exchange refused for its nonce is sent once more; one refused for its rate (somebody else
+        used the key, or a former run) waits until the counter has decayed. Neither was carried out.
+        """
+        for last in (False, False, True):
+            try:
+                return await self._ask_private(request)
+            except Answered as error:
+                reaction = error.meaning.reaction
+                if last or reaction not in (Reaction.FRESH_NONCE, Reaction.WAIT_DECAY):
+                    raise
+                log.warning("%s: refused (%s), trying again: is this key shared?", error.method, error.errors[0])
+        raise AssertionError("the loop returns or raises")
 
     async def _ask_private(self, request: Request) -> Any:
         if self._credentials is None:
