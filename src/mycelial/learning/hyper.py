@@ -10,6 +10,7 @@ from mycelial.domain.errors import ConfigError
 Credit = Literal["vdn", "none"]
 Sharing = Literal["none", "group"]
 Backend = Literal["jax", "numpy"]
+Exchange = Literal["central", "scalar", "consensus"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Hyper:
         The network, see `networks.Architecture`; `frames` observations are stacked.
     credit : ``vdn`` or ``none``
         Sum of utilities against one team target, or every member against its own (independent Q-learning).
+    exchange : ``central``, ``scalar`` or ``consensus``
+        Whether utilities are added up in one place, or members tell each other scalars (see `exchange`).
     sharing : ``none`` or ``group``
         Own weights for everybody, or one set for all who are told their number.
     first_epsilon, last_epsilon, explore, ladder
@@ -77,6 +80,7 @@ class Hyper:
     clip: float = 10.0
     adam_epsilon: float = 1e-5
     checkpoint: int = 500_000
+    exchange: Exchange = "central"
     backend: Backend = "jax"
 
     def __post_init__(self) -> None:

@@ -257,6 +257,10 @@ class Trainer:
 
 
 def _learner(architecture: Architecture, hyper: Hyper, agents: int) -> Learner:
+    if hyper.exchange != "central":
+        from mycelial.learning.exchange import ExchangeLearner
+
+        return ExchangeLearner(architecture, hyper, agents, hyper.exchange)
     if hyper.backend == "numpy":
         from mycelial.learning.numpy_learner import NumpyLearner
 
