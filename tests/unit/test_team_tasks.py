@@ -108,7 +108,7 @@ def test_encoding_tells_nothing_the_package_does_not_show() -> None:
 
 def test_spreading_is_the_packages_step_by_step() -> None:
     pytest.importorskip("mpe2")
-    twin, package = Spread(3, 4), PackagedSpread(3, 4)
+    twin, package = Spread(3, 4, encoded=False), PackagedSpread(3, 4, encoded=False)
     rng = np.random.default_rng(2)
     seen = twin.reset(9)
     package.reset(9)
@@ -135,6 +135,22 @@ def test_spreading_is_the_packages_step_by_step() -> None:
 
     assert touched
     assert seen.obs.shape == (4, 3, 18)
+
+
+def test_distances_told_are_those_of_the_world() -> None:
+    told, raw = Spread(3, 5), Spread(3, 5, encoded=False)
+    seen, shown = told.reset(4), raw.reset(4)
+    body, mark, _ = raw.state()
+
+    apart = np.linalg.norm(body[:, :, None, :2] - mark[:, None], axis=-1)  # [books, agents, landmarks]
+    others = [[m for m in range(3) if m != n] for n in range(3)]
+    np.testing.assert_array_equal(seen.obs[:, :, :14], shown.obs[:, :, :14])
+    for n in range(3):
+        for m in range(3):
+            figures = seen.obs[:, n, 16 + 4 * m : 20 + 4 * m]
+            np.testing.assert_allclose(figures[:, 0], apart[:, n, m], rtol=1e-5)
+            np.testing.assert_allclose(figures[:, 1:3], apart[:, others[n], m], rtol=1e-5)
+            np.testing.assert_array_equal(figures[:, 3] == 1.0, apart[:, :, m].argmin(1) == n)
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,9 @@ def curves_of(bench: Bench, folder: Path) -> list[list[tuple[int, float]]]:
 
 def key_of(bench: Bench) -> str:
     """Return the name of a bench's folder: the task and a hash of everything that decides the result."""
-    said = json.dumps({"hyper": bench.hyper.to_dict(), "books": RUNGS[bench.task].books}, sort_keys=True)
+    standard = Hyper().to_dict()
+    chosen = {name: value for name, value in bench.hyper.to_dict().items() if value != standard[name]}
+    said = json.dumps({"hyper": chosen, "books": RUNGS[bench.task].books}, sort_keys=True)
     return f"{bench.task}-{blake2b(said.encode(), digest_size=4).hexdigest()}"
 
 

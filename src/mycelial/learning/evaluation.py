@@ -16,7 +16,7 @@ def greedy_returns(team: Team, task: TeamTask, seed: int, *, most_steps: int = 1
     Counting one episode of each book, however long, keeps short ones from being counted more often.
     """
     seen = task.reset(seed)
-    memory = team.memory(task.books)
+    memory, fresh = team.memory(task.books), team.memory(1)[0]
     total, alive = np.zeros(task.books), np.ones(task.books, np.bool_)
     obs, mask = seen.obs, seen.mask
     for _ in range(most_steps):
@@ -26,6 +26,6 @@ def greedy_returns(team: Team, task: TeamTask, seed: int, *, most_steps: int = 1
         alive &= ~ended
         if not alive.any():
             return total
-        memory[ended] = 0.0
+        memory[ended] = fresh
         obs, mask = step.obs, step.mask
     raise DataError(f"an episode has not ended after {most_steps} steps; give the task a time limit")

@@ -54,6 +54,7 @@ class Trainer:
             hyper.hidden,
             hyper.memory,
             hyper.normalise,
+            frames=hyper.frames,
         )
         self.steps = self.rounds = 0
         self.metrics: dict[str, float] = {}

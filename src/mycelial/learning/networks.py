@@ -42,6 +42,8 @@ class Architecture:
         Whether inputs are normalised by their running mean and variance.
     peers : int
         Dyadic values and peer models kept, one pair for each agent led; 0 leaves them out.
+    frames : int
+        Observations stacked into one, the newest first; `observation_size` counts all of them.
     """
 
     observation_size: int
@@ -50,6 +52,7 @@ class Architecture:
     memory: Memory = "none"
     normalise: bool = True
     peers: int = 0
+    frames: int = 1
 
     def __post_init__(self) -> None:
         if min(self.observation_size, self.actions, self.hidden) < 1 or self.peers < 0:
@@ -59,7 +62,7 @@ class Architecture:
 
     @property
     def memory_size(self) -> int:
-        """Figures an agent carries from one decision to the next."""
+        """Figures of the recurrent state an agent carries from one decision to the next."""
         return self.hidden if self.memory == "gru" else 0
 
     @cached_property

@@ -29,7 +29,9 @@ STAY, NORTH, SOUTH, WEST, EAST, LOAD = range(ACTIONS)
 STEPS = 50
 MOST_LEVEL = 2  # of a player
 ATTEMPTS = 1000
-_TOLD_OF_SELF, _TOLD_OF_OTHER = 8, 13
+_TOLD_OF_SELF, _TOLD_OF_OTHER, _TOLD_OF_PAIR = 8, 13, 5
+_LEVELS = 6  # of food, told one by one; higher ones as the highest
+_TOLD_OF_FOOD = _LEVELS + 5  # without the offset
 _NAME = re.compile(r"lbf-(?P<size>\d+)x(?P=size)-(?P<players>\d+)p-(?P<foods>\d+)f(?P<coop>-coop)?$")
 
 
@@ -68,7 +70,7 @@ class Field:
     @property
     def encoded_size(self) -> int:
         """Figures of `encode`."""
-        of_food = 4 + 2 * (2 * self.size - 1) + 4 * (self.players - 1)
+        of_food = _TOLD_OF_FOOD + 2 * (2 * self.size - 1) + _TOLD_OF_PAIR * (self.players - 1)
         return _TOLD_OF_SELF + self.foods * of_food + (self.players - 1) * _TOLD_OF_OTHER
 
     @property
@@ -171,9 +173,10 @@ def encode(field: Field, raw: Floats) -> Floats:
     """Tell what the package shows ``[..., raw_size]`` relatively: ``[..., encoded_size]``.
 
     Of the player itself: row and column as a share of the field, which borders it stands at, its level. Of every
-    other: offset (one-hot within +-2), whether seen, level. Of every food: whether there, level, whether next to the
-    player, distance, offset (one-hot), and for every other player offset, distance and whether next to it. Nothing is
-    added that the package does not show.
+    other: offset (one-hot within +-2), whether seen, level. Of every food: whether there, level, whether the player can
+    take it alone, whether those next to it can, whether the player is next to it, distance, offset (one-hot), and for
+    every other player offset, distance, whether next to it and whether the two could take it. Nothing is added that the
+    package does not show.
     """
     rows = np.ascontiguousarray(raw, np.float32).reshape(-1, field.raw_size)
     told = np.zeros((len(rows), field.encoded_size), np.float32)
@@ -384,13 +387,18 @@ def _encode(rules: Any, raw: Any, told: Any) -> None:
     for f in range(foods):
         level = raw[3 * f + 2]
         y, x = int(raw[3 * f]), int(raw[3 * f + 1])
+        mine = raw[me + 2]
         if level > 0.0:
             apart = abs(y - row) + abs(x - column)
-            told[at], told[at + 1] = 1.0, 0.25 * level
-            told[at + 2], told[at + 3] = apart == 1, apart * unit
-            told[at + 4 + (y - row) + size - 1] = 1.0
-            told[at + 4 + 2 * size - 1 + (x - column) + size - 1] = 1.0
-        at += 4 + 2 * (2 * size - 1)
+            told[at] = 1.0
+            told[at + min(int(level), _LEVELS)] = 1.0
+            told[at + _LEVELS + 1] = mine >= level
+            told[at + _LEVELS + 2] = _levels_next_to(raw, me, players, y, x) >= level
+            told[at + _LEVELS + 3], told[at + _LEVELS + 4] = apart == 1, apart * unit
+            offset = at + _TOLD_OF_FOOD + size - 1
+            told[offset + y - row] = 1.0
+            told[offset + 2 * size - 1 + x - column] = 1.0
+        at += _TOLD_OF_FOOD + 2 * (2 * size - 1)
         for p in range(1, players):
             other = me + 3 * p
             if level > 0.0 and raw[other] >= 0.0:
@@ -398,7 +406,19 @@ def _encode(rules: Any, raw: Any, told: Any) -> None:
                 apart = abs(int(down)) + abs(int(right))
                 told[at], told[at + 1] = down * unit, right * unit
                 told[at + 2], told[at + 3] = apart == 1, apart * unit
-            at += 4
+                told[at + 4] = mine + raw[other + 2] >= level
+            at += _TOLD_OF_PAIR
+
+
+@helper
+def _levels_next_to(raw: Any, me: int, players: int, y: int, x: int) -> float:
+    """Return the sum of levels of the players seen next to a cell."""
+    total = 0.0
+    for p in range(players):
+        one = me + 3 * p
+        if raw[one] >= 0.0 and abs(int(raw[one]) - y) + abs(int(raw[one + 1]) - x) == 1:
+            total += raw[one + 2]
+    return total
 
 
 @helper

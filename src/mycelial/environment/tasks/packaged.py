@@ -78,24 +78,24 @@ class PackagedForaging:
 
 
 class PackagedSpread:
-    """B worlds of mpe2 `simple_spread`."""
+    """B worlds of mpe2 `simple_spread`; ``encoded`` tells members `spread.encode` of what the package shows."""
 
     actions = spread.ACTIONS
 
-    def __init__(self, team: int, books: int) -> None:
+    def __init__(self, team: int, books: int, *, encoded: bool = True) -> None:
         try:
             from mpe2 import simple_spread_v3
         except ModuleNotFoundError as error:
             raise MissingExtra("mpe2", "ladder", "judging on the package's own environment") from error
-        self.agents, self.books = team, books
-        self.observation_size = 4 + 2 * team + 4 * (team - 1)
+        self.agents, self.books, self.encoded = team, books, encoded
+        self.observation_size = spread.encoded_size(team) if encoded else spread.raw_size(team)
         self.worlds = [simple_spread_v3.parallel_env(N=team) for _ in range(books)]
         self._mask = np.ones((books, team, self.actions), np.bool_)
 
     def reset(self, seed: int) -> Observation:
         """Begin an episode in every book."""
         seen = [_rows(world.reset(seed=_seed(seed, b))[0]) for b, world in enumerate(self.worlds)]
-        return Observation(np.array(seen, np.float32), self._mask)
+        return Observation(self._told(seen), self._mask)
 
     def step(self, actions: Actions) -> TeamStep:
         """Let every member of every book act."""
@@ -107,14 +107,18 @@ class PackagedSpread:
             final.append(_rows(shown))
             seen.append(_rows(world.reset()[0]) if cut[b] else final[-1])
         return TeamStep(
-            np.array(seen, np.float32),
+            self._told(seen),
             self._mask,
             reward,
             np.zeros(self.books, np.bool_),
             cut,
-            np.array(final, np.float32),
+            self._told(final),
             np.zeros((self.books, self.agents), np.float32),
         )
+
+    def _told(self, seen: list[Any]) -> NDArray[np.float32]:
+        raw = np.array(seen, np.float32)
+        return spread.encode(self.agents, raw) if self.encoded else raw
 
 
 def _seed(seed: int, book: int) -> int:

@@ -3,7 +3,8 @@
 N agents accelerate on a plane and should cover N landmarks without touching. Each is paid, at every step, half of minus
 the sum over landmarks of the distance to the nearest agent, and half of minus the number of others it touches (local
 ratio 0.5). The team's reward is the sum over its members, which is the scale JaxMARL reports; a third of it is the
-scale of mpe2 (Lowe et al. 2017, arXiv:1706.02275). Episodes are cut after 25 steps; the world knows no end.
+scale of mpe2 (Lowe et al. 2017, arXiv:1706.02275). Episodes are cut after 25 steps; the world knows no end. What
+members see is what the package shows them, or (``encoded``) with the distances that follow from it: see `encode`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from mycelial.domain.draws import uniform
 from mycelial.domain.kernels import entry, helper
 from mycelial.domain.seeds import stream_key
-from mycelial.learning.task import Actions, Arrays, Observation, TeamStep
+from mycelial.learning.task import Actions, Arrays, Floats, Observation, TeamStep
 
 ACTIONS = 5  # stay, left, right, down, up
 STEPS = 25
@@ -34,22 +35,24 @@ class Spread:
     team : int
         N, agents and landmarks.
     books : int
+    encoded : bool
+        Tell members distances too.
     spread_clocks : bool
         Let first episodes end at different times, so that a learner's books are not all of one age.
     """
 
     actions = ACTIONS
 
-    def __init__(self, team: int, books: int, *, spread_clocks: bool = False) -> None:
-        self.agents, self.books, self.spread_clocks = team, books, spread_clocks
-        self.observation_size = 4 + 2 * team + 4 * (team - 1)
+    def __init__(self, team: int, books: int, *, encoded: bool = True, spread_clocks: bool = False) -> None:
+        self.agents, self.books, self.encoded, self.spread_clocks = team, books, encoded, spread_clocks
+        self.observation_size = encoded_size(team) if encoded else raw_size(team)
         self._body: NDArray[np.float64] = np.zeros((books, team, 4))  # x, y, speed along x, along y
         self._mark: NDArray[np.float64] = np.zeros((books, team, 2))
         self._clock: NDArray[np.int64] = np.zeros(books, np.int64)
         self._keys: NDArray[np.uint64] = np.zeros(books, np.uint64)
         self._draws: NDArray[np.uint64] = np.zeros(books, np.uint64)
         self._force: NDArray[np.float64] = np.zeros((team, 2))
-        self._obs = np.zeros((books, team, self.observation_size), np.float32)
+        self._obs = np.zeros((books, team, raw_size(team)), np.float32)
         self._final = np.zeros_like(self._obs)
         self._paid: NDArray[np.float64] = np.zeros((books, team))
         self._mask = np.ones((books, team, ACTIONS), np.bool_)
@@ -72,7 +75,8 @@ class Spread:
             self._force, self._obs, self._final, self._paid,
         )  # fmt: skip
         reward = self._paid.sum(1).astype(np.float32)
-        return TeamStep(self._obs, self._mask, reward, self._never, self._clock == 0, self._final, self._cost)
+        obs, final = self._told(self._obs), self._told(self._final)
+        return TeamStep(obs, self._mask, reward, self._never, self._clock == 0, final, self._cost)
 
     def paid(self) -> NDArray[np.float64]:
         """Return what each member was paid at the last step: float64[B, N]."""
@@ -101,7 +105,58 @@ class Spread:
 
     def _shown(self) -> Observation:
         _show_all(self._body, self._mark, self._obs)
-        return Observation(self._obs, self._mask)
+        return Observation(self._told(self._obs), self._mask)
+
+    def _told(self, raw: Floats) -> Floats:
+        return encode(self.agents, raw) if self.encoded else raw
+
+
+def raw_size(team: int) -> int:
+    """Return the figures the package shows each agent."""
+    return 4 + 2 * team + 4 * (team - 1)
+
+
+def encoded_size(team: int) -> int:
+    """Return the figures of `encode`."""
+    return 4 + 2 * team + 2 * (team - 1) + (team - 1) + team * (team + 1)
+
+
+def encode(team: int, raw: Floats) -> Floats:
+    """Tell what the package shows ``[..., raw_size]`` with distances: ``[..., encoded_size]``.
+
+    Behind speed, place, landmarks and others come the distances to the others, and for every landmark one's own
+    distance, that of every other, and whether one is nearest. Silence is left out. Nothing is added that the package
+    does not show.
+    """
+    told = np.zeros((*raw.shape[:-1], encoded_size(team)), np.float32)
+    rows = np.ascontiguousarray(raw, np.float32).reshape(-1, raw_size(team))
+    _encode(team, rows, told.reshape(len(rows), -1))
+    return told
+
+
+@entry
+def _encode(team: int, raw: Any, told: Any) -> None:
+    shown = 4 + 2 * team + 2 * (team - 1)
+    for row in range(raw.shape[0]):
+        for i in range(shown):
+            told[row, i] = raw[row, i]
+        at = shown
+        for other in range(team - 1):
+            x, y = raw[row, 4 + 2 * team + 2 * other], raw[row, 5 + 2 * team + 2 * other]
+            told[row, at] = math.sqrt(x * x + y * y)
+            at += 1
+        for mark in range(team):
+            x, y = raw[row, 4 + 2 * mark], raw[row, 5 + 2 * mark]
+            own = math.sqrt(x * x + y * y)
+            nearest = own
+            told[row, at] = own
+            for other in range(team - 1):
+                right, up = x - raw[row, 4 + 2 * team + 2 * other], y - raw[row, 5 + 2 * team + 2 * other]
+                apart = math.sqrt(right * right + up * up)
+                nearest = min(nearest, apart)
+                told[row, at + 1 + other] = apart
+            told[row, at + team] = 1.0 if nearest >= own else 0.0
+            at += team + 1
 
 
 @helper
