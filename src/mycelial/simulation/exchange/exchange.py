@@ -60,6 +60,7 @@ WARM_UP_NS = 60 * SECOND_NS
 _STEP_NS = SECOND_NS  # what happened is taken in at least so often
 _WATCHFUL_NS = 2_000_000  # and so often while an order waits for a trigger, or for a fill to place its close
 _FIRST_TRADE = 10_000_000
+_CALM = Conditions()
 
 
 class SimulatedExchange:
@@ -449,7 +450,7 @@ class SimulatedExchange:
     def conditions(self, symbol: str) -> Conditions:
         """Return what a scenario does to a pair now; delays, losses and spoilt feeds are for the gateway to give."""
         stress = self._house.floors[self._known(symbol)].stress
-        return Conditions() if stress is None else stress.conditions
+        return _CALM if stress is None else stress.conditions
 
     def happened(self, symbol: str) -> tuple[Happened, ...]:
         """Return what the scenario has done to a pair so far; times are from the opening of its market."""

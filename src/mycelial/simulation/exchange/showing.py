@@ -26,9 +26,10 @@ from mycelial.simulation.exchange.reports import (
     TickerChanged,
 )
 
-TRADES_KEPT = 5_000
+TRADES_KEPT = 20_000
 SPREADS_KEPT = 200
 _TRADE, _RESTED = int(EventKind.TRADE), int(EventKind.RESTED)
+_MOST_IDS = 10_000
 _HELD_BACK = 2**61  # ns: feeds gather changes until they are asked
 
 
@@ -243,6 +244,9 @@ class _OrderFeed:
                 known.add(handle)
             sides[side].append(self._entry(event, handle, price, lots, ts))
         self._mirror.apply(_unchecked(published))
+        if len(self._ids) > _MOST_IDS:  # orders that left the view before they left the book
+            shown = {row[0] for side in (0, 1) for row in self._mirror.orders(side)}
+            self._ids = {handle: order_id for handle, order_id in self._ids.items() if handle in shown}
         checksum = int(published.messages["checksum"][-1])
         return [
             OrdersUpdate(

@@ -60,6 +60,7 @@ class Connection:
         self._transport, self._faults, self._loop = transport, faults, loop
         self._delayed: deque[tuple[float, bytes]] = deque()
         self._withheld: bytes | None = None  # by a reordering
+        self._waiting: list[bytes] = []  # frames of this turn of the loop, which leave together
 
     def send(self, payload: bytes) -> None:
         """Send a text message that is a reply: no fault but delay concerns it."""
@@ -87,6 +88,7 @@ class Connection:
     def close(self) -> None:
         """Say goodbye (code 1000) and close once everything is sent."""
         self._write(b"\x88\x02\x03\xe8")
+        self._flush()
         self._transport.close()
 
     @property
@@ -102,8 +104,16 @@ class Connection:
             log.warning("connection %d reads too slowly and is cut off", self.number)
             transport.abort()
             return
-        transport.write(frame)
-        self.last_sent = self._loop.time()
+        if not self._waiting:
+            self._loop.call_soon(self._flush)
+        self._waiting.append(frame)
+
+    def _flush(self) -> None:
+        """Hand over what waits: one call of the system for a reply and the reports that go with it."""
+        frames, self._waiting = self._waiting, []
+        if frames and not self._transport.is_closing():
+            self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+            self.last_sent = self._loop.time()
 
     def _tampered(self, frame: bytes) -> list[bytes]:
         faults = self._faults
