@@ -38,8 +38,8 @@ class Trial:
     violations: int = 0
 
 
-Evaluate = Callable[[Vector, int], Trial]
-"""Tries a vector on the panel with a given number; the panel is rotated by changing the number."""
+Evaluate = Callable[[Vector, int, bool], Trial]
+"""Tries a vector on the panel with a given number, which rotates the panel; True asks for the full panel."""
 
 
 class Verdict(StrEnum):
@@ -128,7 +128,7 @@ class Gate:
     Parameters
     ----------
     evaluate : callable
-        (vector, panel number) to `Trial`. Private: nobody else knows its scenarios.
+        (vector, panel number, full or cheap) to `Trial`. Private: nobody else knows its scenarios.
     settings : GateSettings, optional
     """
 
@@ -144,10 +144,11 @@ class Gate:
         """
         self.tests += 1
         full = self.tests % self.settings.full_every == 1 or self.settings.full_every == 1
-        old = self._evaluate(own, self.tests)
+        old = self._evaluate(own, self.tests, full)
         verdicts = []
         for index, candidate in enumerate(candidates):
-            verdicts.append(judge(old, self._evaluate(candidate, self.tests), self.tests, self.settings, full=full))
+            new = self._evaluate(candidate, self.tests, full)
+            verdicts.append(judge(old, new, self.tests, self.settings, full=full))
             if verdicts[-1] is Verdict.ACCEPTED:
                 return index, verdicts
         return None, verdicts

@@ -148,7 +148,8 @@ class Peer:
         return self.inbox.refused
 
     def meet(self, neighbours: Mapping[bytes, int]) -> None:
-        """Take this epoch's neighbours and their numbers of neighbours."""
+        """Take this epoch's neighbours and their numbers of neighbours; new ones are sent the whole vector next."""
+        self._whole = self._whole or not neighbours.keys() <= self.membership.neighbours.keys()
         self.membership.meet(neighbours)
 
     def learned(self, vector: Vector, steps: int, evidence: Evidence | None = None) -> None:

@@ -1,0 +1,97 @@
+"""What a federated run consists of: teams and their worlds, how they learn and gossip, who attacks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from mycelial.domain.errors import ConfigError
+from mycelial.lab.foraging import World
+from mycelial.learning.hyper import Hyper
+from mycelial.swarm.gate import GateSettings
+from mycelial.swarm.settings import GossipSettings
+from mycelial.swarm.topology import Topology
+
+# Levels of the players of each team, lowest and highest; foods need the sum, so every pair has its own food levels.
+LEVELS = ((1, 1), (1, 2), (2, 2), (1, 3), (2, 3), (1, 2), (3, 3), (1, 3))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One federated run.
+
+    Parameters
+    ----------
+    teams : int
+        Honest teams.
+    attackers : int
+        More teams, which attack.
+    attack : str
+        Name of the attack, see `mycelial.agents.toxic.updates`; empty for none.
+    gossip : bool
+        False: teams learn alone.
+    gate : bool
+        Whether receivers test before they adopt.
+    size, foods : int
+        Of the foraging worlds; two players each.
+    steps : int
+        Environment steps of each team.
+    round_steps : int
+        Environment steps of a team between two gossip rounds.
+    books : int
+        Worlds of a team side by side.
+    topology : Topology
+    settings : GossipSettings
+    gate_settings : GateSettings
+    hyper : Hyper
+    every : int
+        Rounds between two evaluations on held-out layouts.
+    episodes : int
+        Held-out layouts of each evaluation.
+    warm_up : int
+        Rounds without attack at the start.
+    """
+
+    teams: int = 8
+    attackers: int = 0
+    attack: str = ""
+    gossip: bool = True
+    gate: bool = True
+    size: int = 8
+    foods: int = 2
+    steps: int = 500_000
+    round_steps: int = 4_096
+    books: int = 16
+    topology: Topology = field(default_factory=lambda: Topology("random-regular", 4, rewire_every=10))
+    settings: GossipSettings = field(default_factory=GossipSettings)
+    gate_settings: GateSettings = field(default_factory=GateSettings)
+    hyper: Hyper = field(default_factory=Hyper)
+    every: int = 4
+    episodes: int = 100
+    warm_up: int = 0
+
+    def __post_init__(self) -> None:
+        if self.teams < 1 or self.attackers < 0 or bool(self.attackers) != bool(self.attack):
+            raise ConfigError(
+                f"a federated run needs teams, and an attack exactly when there are attackers; got {self.teams} teams, "
+                f"{self.attackers} attackers, attack {self.attack!r}"
+            )
+
+    @property
+    def peers(self) -> int:
+        """Honest and attacking teams."""
+        return self.teams + self.attackers
+
+    @property
+    def rounds(self) -> int:
+        """Gossip rounds of a run."""
+        return -(-self.steps // self.round_steps)
+
+    def world(self, team: int) -> World:
+        """Return the world of a team."""
+        lowest, highest = LEVELS[team % len(LEVELS)]
+        return World(self.size, 2, self.foods, lowest, highest)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every number by name."""
+        return asdict(self)
