@@ -100,7 +100,7 @@ class Node:
         return outcome
 
     def trial(self, vector: Vector, panel: int, full: bool) -> Trial:
-        """Try a vector on the private panel: new layouts, and a sweep of the first food over all cells it can lie in."""
+        """Try a vector on the private panel: new layouts, and a sweep of the first food over all cells."""
         count = FULL if full else CHEAP
         keys = layout_keys(self.seed, f"panel {self.number} {panel}", count)
         inner = self.world.size - 2
