@@ -235,7 +235,7 @@ def apply(name: str, view: Inputs) -> NDArray[Any]:
 
 
 def scores_tie(view: Inputs) -> bool:
-    """Return whether two points have one Krum score, as two that are each other's nearest may; Bulyan meets that late."""
+    """Return whether two points have one Krum score; two that are each other's nearest do, Bulyan meets them late."""
     points = [[float(x) for x in row] for row in (view.own, *view.received)]
     scores = np.sort(oracle.krum_scores(points, SETTINGS.byzantine))
     return len(points) >= 7 or bool((np.diff(scores) < 1e-4 * (1 + scores[1:])).any())
