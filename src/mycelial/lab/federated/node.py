@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mycelial.domain.seeds import stream_key
-from mycelial.lab.federated.evaluation import returns_of
+from mycelial.environment.tasks.foraging import Foraging
+from mycelial.lab.federated.layouts import drawn, panel, returns_on
 from mycelial.lab.federated.plan import Plan
-from mycelial.lab.foraging import ForagingTask, layout_keys
 from mycelial.learning.loop import Trainer
 from mycelial.learning.policy import Team
 from mycelial.learning.task import TeamTask
@@ -51,7 +51,7 @@ class Node:
     ) -> None:
         self.plan, self.number, self.seed = plan, number, seed
         self.world = plan.world(number)
-        task = task or ForagingTask(self.world, plan.books, name=f"team {number}")
+        task = task or Foraging(self.world, plan.books, spread_clocks=True)
         team_seed = int(stream_key(seed, "team", number) >> np.uint64(2))
         self.trainer = Trainer(task, plan.hyper, team_seed, family_seed=seed)
         self._shape = self.trainer.parameters().shape
@@ -59,7 +59,7 @@ class Node:
             identity_of(seed, number),
             Membership(admitted),
             self.table,
-            self.table.compatibility(features=f"foraging {plan.size} {plan.foods}", actions="6", role="pair"),
+            self.table.compatibility(features=plan.task, actions="6", role="pair"),
             self.vector,
             plan.settings,
             gate=Gate(self.trial, plan.gate_settings) if plan.gate else None,
@@ -99,18 +99,15 @@ class Node:
             self.trainer.set_parameters(self.peer.vector.reshape(self._shape))
         return outcome
 
-    def trial(self, vector: Vector, panel: int, full: bool) -> Trial:
-        """Try a vector on the private panel: new layouts, and a sweep of the first food over all cells."""
-        count = FULL if full else CHEAP
-        keys = layout_keys(self.seed, f"panel {self.number} {panel}", count)
-        inner = self.world.size - 2
-        cells = (np.arange(count // 2) + panel * (count // 2)) % inner**2
-        forced = np.full((count, 2), -1, np.int64)
-        forced[: len(cells)] = np.stack([1 + cells // inner, 1 + cells % inner], axis=1)
-        returns = returns_of(self.team(vector), self.world, keys, forced)
-        return Trial(returns, forced[:, 0] >= 0)
+    def trial(self, vector: Vector, number: int, full: bool) -> Trial:
+        """Try a vector on the private panel of that number: any layouts, and a sweep of food over all cells."""
+        start, swept = panel(self.world, self._private("panel", number), FULL if full else CHEAP)
+        return Trial(returns_on(self.team(vector), self.world, start), swept)
 
     def held_out(self) -> float:
         """Return the mean return on layouts that no team ever trains on."""
-        keys = layout_keys(self.seed, f"held out {self.number}", self.plan.episodes)
-        return float(returns_of(self.team(), self.world, keys).mean())
+        start = drawn(self.world, self._private("held out", 0), self.plan.episodes)
+        return float(returns_on(self.team(), self.world, start).mean())
+
+    def _private(self, purpose: str, number: int) -> int:
+        return int(stream_key(self.seed, purpose, self.number, number) >> np.uint64(2))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mycelial.domain.errors import ConfigError
-from mycelial.lab.foraging import World
+from mycelial.environment.tasks.foraging import Field, field_named
 from mycelial.learning.hyper import Hyper
 from mycelial.swarm.gate import GateSettings
 from mycelial.swarm.settings import GossipSettings
 from mycelial.swarm.topology import Topology
-
-# Levels of the players of each team, lowest and highest; foods need the sum, so every pair has its own food levels.
-LEVELS = ((1, 1), (1, 2), (2, 2), (1, 3), (2, 3), (1, 2), (3, 3), (1, 3))
 
 
 @dataclass(frozen=True)
@@ -32,8 +29,8 @@ class Plan:
         False: teams learn alone.
     gate : bool
         Whether receivers test before they adopt.
-    size, foods : int
-        Of the foraging worlds; two players each.
+    task : str
+        Name of the foraging world, such as ``lbf-8x8-2p-2f-coop``.
     steps : int
         Environment steps of each team.
     round_steps : int
@@ -57,8 +54,7 @@ class Plan:
     attack: str = ""
     gossip: bool = True
     gate: bool = True
-    size: int = 8
-    foods: int = 2
+    task: str = "lbf-8x8-2p-2f-coop"
     steps: int = 500_000
     round_steps: int = 4_096
     books: int = 16
@@ -87,10 +83,13 @@ class Plan:
         """Gossip rounds of a run."""
         return -(-self.steps // self.round_steps)
 
-    def world(self, team: int) -> World:
-        """Return the world of a team."""
-        lowest, highest = LEVELS[team % len(LEVELS)]
-        return World(self.size, 2, self.foods, lowest, highest)
+    def world(self, team: int) -> Field:
+        """Return the world of a team: from players of level 1 only to players of level 2 only.
+
+        Foods need the levels of all players together, so every team has its own distribution of food levels.
+        """
+        high = team % self.teams / max(1, self.teams - 1)
+        return replace(field_named(self.task), levels=(1.0 - high, high))
 
     def to_dict(self) -> dict[str, Any]:
         """Return every number by name."""
