@@ -59,7 +59,7 @@ class Node:
             identity_of(seed, number),
             Membership(admitted),
             self.table,
-            self.table.compatibility(features=plan.task, actions="6", role="pair"),
+            self.class_hash,
             self.vector,
             plan.settings,
             gate=Gate(self.trial, plan.gate_settings) if plan.gate else None,
@@ -75,6 +75,11 @@ class Node:
             for n in range(self._shape[0])
             for one in self.trainer.architecture.manifest.tensors
         )
+
+    @property
+    def class_hash(self) -> bytes:
+        """The compatibility class; the levels of a team's players do not matter to it."""
+        return self.table.compatibility(features=self.plan.task, actions="6", role="pair")
 
     @property
     def vector(self) -> Vector:
