@@ -26,6 +26,7 @@ from mycelial.environment.tasks.matrix import GAMES
 from mycelial.environment.tasks.packaged import PackagedForaging, PackagedSpread
 from mycelial.environment.tasks.spread import Spread
 from mycelial.lab.executors import executor_named
+from mycelial.lab.federated.campaign import speed_bench
 from mycelial.lab.statistics import interval, iqm
 from mycelial.lab.training import EVALUATIONS, RESULT, Training, train
 from mycelial.learning.evaluation import greedy_returns
@@ -174,7 +175,7 @@ def run_bench(bench: Bench, folder: Path, progress: Progress | None = None, work
     if bench.task in GAMES:
         return _matrix(bench)
     if bench.task == FEDERATED:
-        raise NotFound(f"{FEDERATED} is not part of this version yet")
+        return speed_bench(bench.seeds, bench.steps, folder / FEDERATED, progress)
     rung = RUNGS[bench.task]
     jobs = [(bench, seed, folder / key_of(bench) / f"seed-{seed}") for seed in range(bench.seeds)]
     if workers > 1:

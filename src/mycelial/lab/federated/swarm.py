@@ -119,6 +119,11 @@ class Swarm:
             self._try_trigger()
         return self.record
 
+    @property
+    def lived(self) -> int:
+        """Environment steps of all honest teams."""
+        return sum(node.trainer.steps for node in self.honest)
+
     def step(self) -> None:
         """Run one round."""
         for node in self.honest:
