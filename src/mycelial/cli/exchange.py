@@ -28,9 +28,7 @@ def serve(
     scenario: Annotated[str | None, typer.Option(help="A stress scenario that begins with the opening.")] = None,
     speed: Annotated[float, typer.Option(min=0.001, max=1_000.0, help="Market seconds in a second.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Root seed of residents, ids and keys.")] = 1,
-    record: Annotated[
-        Path | None, typer.Option(help="Folder for everything that enters and leaves the engines.")
-    ] = None,
+    record: Annotated[Path | None, typer.Option(help="Folder for replayable logs of every engine.")] = None,
     one_port: Annotated[
         bool, typer.Option("--one-port", help="Let both WebSocket ports take public and private requests.")
     ] = False,
@@ -38,12 +36,29 @@ def serve(
 ) -> None:
     """Serve a simulated Kraken: REST, WebSocket v2 and v1. Prints one JSON line when it is ready; Ctrl-C ends it."""
     import asyncio
+    from contextlib import nullcontext
 
     _need_aiohttp()
     from mycelial.adapters.exchanges.kraken_server.opening import open_exchange
+    from mycelial.adapters.exchanges.kraken_server.recording import Recorder
 
-    opened = open_exchange(pair or PAIRS, seed=seed, speed=speed, mixed=one_port, say=note)
-    asyncio.run(_run(opened, host, port, quiet=json))
+    opened = open_exchange(
+        pair or PAIRS,
+        seed=seed,
+        speed=speed,
+        scenario=scenario,
+        mixed=one_port,
+        record=record is not None,
+        say=note,
+    )
+    with nullcontext() if record is None else Recorder(opened.exchange, record) as recorder:
+        if recorder is not None:
+            opened.server.now_and_then = recorder.take
+        asyncio.run(_run(opened, host, port, quiet=json))
+    note("closed")
+    if record is not None:
+        folder = record / next(iter(opened.exchange.listings)).replace("/", "-")
+        note(f"next: mycelial sim replay {folder}")
 
 
 def _need_aiohttp() -> None:
@@ -74,7 +89,6 @@ async def _run(opened: Any, host: str, port: int, *, quiet: bool) -> None:
             await opened.server.live()
         except asyncio.CancelledError:
             task.uncancel()
-    note("closed")
 
 
 def _explain(addresses: Any) -> None:

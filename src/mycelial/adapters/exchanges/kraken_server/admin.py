@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,12 +21,17 @@ from mycelial.adapters.exchanges.kraken_server.faults import COUNTED, Faults
 from mycelial.adapters.exchanges.kraken_server.hub import Hub
 from mycelial.domain.errors import ConfigError, MycelialError
 from mycelial.kraken.json_writing import dumps
-from mycelial.kraken.times import rfc3339
+from mycelial.kraken.times import SECOND, rfc3339
+from mycelial.simulation.scenarios import Depeg, Drought, Scenario, Sweep, pick, stress_test, stress_test_names
+from mycelial.simulation.scenarios.injections import ONE
+from mycelial.simulation.stress.market import Happened
 
 MOST_BODY = 2**16
 MOST_LATENCY_MS = 60_000.0
 MOST_COUNT = 1_000_000
 MOST_OUTAGE_S = 86_400.0
+MOST_CRASH_PERCENT = 90.0
+CRASH_RAMP_S, CRASH_LASTS_S = 20, 600
 _MODES = {name: mode for mode, name in MODE_NAMES.items()}
 
 
@@ -40,7 +46,7 @@ class Wishes(Struct, forbid_unknown_fields=True):
     count: int = 1
     who: str = "all"
     name: str | None = None
-    percent: float | None = None
+    percent: float = 10.0
 
 
 class Admin:
@@ -62,6 +68,8 @@ class Admin:
             "outage": self._outage,
             "reopen": lambda wishes: self._set_unavailable(False),
             "latency": self._latency,
+            "scenario": self._scenario,
+            "crash": self._crash,
             "disconnect": self._disconnect,
             "expire-tokens": lambda wishes: self.desk.tokens.expire_all(),
             "clear": lambda wishes: self.faults.clear(),
@@ -85,7 +93,7 @@ class Admin:
             body = await request.read()
             wishes = msgspec.json.decode(body or b"{}", type=Wishes)
             deed(wishes)
-        except (msgspec.DecodeError, MycelialError) as error:
+        except (msgspec.DecodeError, MycelialError, ValueError) as error:
             return _json(400, {"error": str(error)})
         self.desk.pump()
         return _json(200, self.state())
@@ -99,6 +107,7 @@ class Admin:
             "paused": desk.clock.paused,
             "mode": MODE_NAMES[desk.exchange.mode],
             "pairs": {symbol: MODE_NAMES[desk.exchange.pair_mode(symbol)] for symbol in desk.table.pairs},
+            "happened": {symbol: _told(desk.exchange.happened(symbol)) for symbol in desk.table.pairs},
             "unavailable": desk.unavailable,
             "connections": len(audience.connections),
             "subscriptions": sum(one.subscriptions for one in audience.connections),
@@ -117,6 +126,34 @@ class Admin:
         if wishes.mode not in _MODES:
             raise ConfigError(f"mode must be one of: {', '.join(_MODES)}")
         self.desk.exchange.set_mode(_MODES[wishes.mode], wishes.symbol)
+
+    def _scenario(self, wishes: Wishes) -> None:
+        """Play a stress scenario, named as on the command line: ``X01``, ``X01:seller``, ``X01:seller@30``."""
+        if wishes.name is None:
+            raise ConfigError(f"name must be one of: {', '.join(stress_test_names())}, like {{'name': 'X01:sweep'}}")
+        self.desk.exchange.play(scenario_named(wishes.name))
+
+    def _crash(self, wishes: Wishes) -> None:
+        """Let what is traded lose `percent` of its worth within seconds, into thin books, for `seconds`."""
+        if not 0 < wishes.percent <= MOST_CRASH_PERCENT:
+            raise ConfigError(f"percent must be above 0 and at most {MOST_CRASH_PERCENT:g}")
+        lasts = (wishes.seconds or CRASH_LASTS_S) * SECOND
+        if not CRASH_RAMP_S * SECOND < lasts <= MOST_OUTAGE_S * SECOND:
+            raise ConfigError(f"seconds must be above {CRASH_RAMP_S} and at most {MOST_OUTAGE_S:g}")
+        table = self.desk.table
+        pairs = [table.pair(wishes.symbol)] if wishes.symbol else list(table.pairs.values())
+        worth = int(ONE * (1 - wishes.percent / 100))
+        long, ramp = int(lasts), CRASH_RAMP_S * SECOND
+        falls = [
+            Depeg(start_ns=0, duration_ns=long, target=base, price_ppm=worth, ramp_ns=ramp)
+            for base in sorted({pair.base for pair in pairs})
+        ]
+        symbols = [pair.symbol for pair in pairs]
+        thin = [
+            Drought(start_ns=0, duration_ns=long, target=one, depth_ppm=ONE // 5, spread_ppm=3 * ONE) for one in symbols
+        ]
+        sales = [Sweep(start_ns=at * SECOND, target=one, size_ppm=200 * ONE) for one in symbols for at in (1, 2, 4)]
+        self.desk.exchange.play(Scenario("crash", (*falls, *thin, *sales)))
 
     def _outage(self, wishes: Wishes) -> None:
         """Answer nothing private for a while, tell everybody, and cut all connections."""
@@ -159,6 +196,22 @@ class Admin:
             setattr(self.faults, kind, wishes.count)
 
         return set_count
+
+
+def scenario_named(name: str) -> Scenario:
+    """Return a packaged stress scenario.
+
+    Raises
+    ------
+    NotFound
+        If there is none of this name, or no such level of it.
+    """
+    head = re.split("[:@]", name, maxsplit=1)[0]
+    return pick(stress_test(head), name[len(head) :])
+
+
+def _told(happened: tuple[Happened, ...]) -> list[str]:
+    return [f"{one.time_ns / SECOND:.3f} s {one.kind}: {one.what}" for one in happened[-20:]]
 
 
 def _json(status: int, document: dict[str, Any]) -> web.Response:

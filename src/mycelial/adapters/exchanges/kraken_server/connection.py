@@ -65,7 +65,7 @@ class Connection:
     def send(self, payload: bytes) -> None:
         """Send a text message that is a reply: no fault but delay concerns it."""
         frame = text_frame(payload)
-        if self._faults.latency_ns:
+        if self._faults.delay_ns:
             self._later(frame)
         else:
             self._write(frame)
@@ -76,7 +76,7 @@ class Connection:
             self._write(frame)
             return
         for one in self._tampered(frame):
-            if self._faults.latency_ns:
+            if self._faults.delay_ns:
                 self._later(one)
             else:
                 self._write(one)
@@ -131,7 +131,7 @@ class Connection:
         return [frame, frame] if faults.take("duplicate") else [frame]
 
     def _later(self, frame: bytes) -> None:
-        due = self._loop.time() + self._faults.latency_ns * 1e-9
+        due = self._loop.time() + self._faults.delay_ns * 1e-9
         self._delayed.append((due, frame))
         if len(self._delayed) == 1:
             self._loop.call_at(due, self._release)

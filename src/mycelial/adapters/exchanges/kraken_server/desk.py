@@ -117,7 +117,7 @@ class Desk:
         if budget is None:
             if len(self._public) >= PUBLIC_REMEMBERED:
                 self._public.clear()
-            budget = self._public[who] = Budget(float(self.venue.rest.public_per_s), PUBLIC_BURST)
+            budget = self._public[who] = Budget(PUBLIC_SHARED * self.venue.rest.public_per_s, PUBLIC_BURST)
         if not budget.take(self.wall_ns()):
             raise Refused(errors.CALL_RATE_LIMIT)
 
@@ -177,5 +177,6 @@ class Desk:
         return found[0] if found else None
 
 
-PUBLIC_BURST = 100.0  # public calls of one address, method and pair at once
+PUBLIC_SHARED = 10.0  # clients that are taken to share an address: on loopback all do
+PUBLIC_BURST = 200.0  # public calls of one address, method and pair at once
 PUBLIC_REMEMBERED = 10_000

@@ -14,6 +14,7 @@ class Faults:
     Attributes
     ----------
     latency_ns : delay of every frame and answer, each way.
+    storm_ns : the same, as a scenario has it.
     gap, duplicate, reorder, truncate : so many channel frames of each connection's next ones are left out, sent twice,
         swapped with the one after, cut in half.
     lose_reply : so many requests are carried out and not answered.
@@ -21,12 +22,18 @@ class Faults:
     """
 
     latency_ns: int = 0
+    storm_ns: int = 0
     gap: int = 0
     duplicate: int = 0
     reorder: int = 0
     truncate: int = 0
     lose_reply: int = 0
     bad_gateway: int = 0
+
+    @property
+    def delay_ns(self) -> int:
+        """Delay of every message, each way."""
+        return self.latency_ns + self.storm_ns
 
     @property
     def active(self) -> bool:

@@ -16,6 +16,7 @@ from mycelial.adapters.exchanges.kraken_server.connection import Connection, tex
 from mycelial.adapters.exchanges.kraken_server.desk import Desk
 from mycelial.adapters.exchanges.kraken_server.public_answers import system
 from mycelial.adapters.exchanges.kraken_server.showing_markets import Showing
+from mycelial.adapters.exchanges.kraken_server.spoiling import Spoiler
 from mycelial.adapters.exchanges.kraken_server.v1_books import V1Books
 from mycelial.kraken.json_writing import dumps
 from mycelial.kraken.ws import replies, v1
@@ -118,6 +119,7 @@ class Hub:
         self.desk, self.audience = desk, Audience()
         self.showing = Showing(desk)
         self.v1_books = V1Books(desk)
+        self._spoiler = Spoiler(desk.exchange.seed)
         self._last_candle: dict[tuple[str, int], Candle] = {}
         desk.tell = self.tell
 
@@ -166,12 +168,16 @@ class Hub:
             connection.send_frame(text_frame(make(mode, connection.number)))
 
     def _books(self, events: list[BookUpdate]) -> None:
-        for update in events:
-            if listeners := self.members(("book", update.symbol, update.depth)):
-                _spread(listeners, self.showing.book(update))
-            topic = "v1-book", update.symbol, update.depth
-            if (listeners := self.members(topic)) and (made := self.v1_books.update(topic, update)):
-                _spread(listeners, made)
+        exchange = self.desk.exchange
+        spoilt = {one.symbol: exchange.conditions(one.symbol).faults for one in events}
+        for sound in events:
+            faults = spoilt[sound.symbol]
+            for update in self._spoiler.deliver(sound, faults) if faults else (sound,):
+                if listeners := self.members(("book", update.symbol, update.depth)):
+                    _spread(listeners, self.showing.book(update))
+                topic = "v1-book", update.symbol, update.depth
+                if (listeners := self.members(topic)) and (made := self.v1_books.update(topic, update)):
+                    _spread(listeners, made)
 
     def _orders(self, events: list[OrdersUpdate]) -> None:
         for update in events:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from mycelial.adapters.exchanges.kraken_server.admin import scenario_named
 from mycelial.adapters.exchanges.kraken_server.server import Addresses, Server
 from mycelial.simulation.exchange import commands as own
 from mycelial.simulation.exchange.accounts import ApiKey
@@ -53,6 +54,7 @@ def open_exchange(
     *,
     seed: int = 1,
     speed: float = 1.0,
+    scenario: str | None = None,
     mixed: bool = False,
     record: bool = False,
     say: Callable[[str], None] = lambda text: None,
@@ -63,14 +65,16 @@ def open_exchange(
     ----------
     pairs : any names of the pairs to trade.
     speed : market seconds in a second.
+    scenario : a packaged stress scenario that begins with the opening, such as ``X01:seller@30``.
     mixed : let both WebSocket doors take public and private requests.
     say : hears what takes its time.
 
     Raises
     ------
     NotFound
-        If the venue has no such pair.
+        If the venue has no such pair, or there is no such scenario.
     """
+    played = None if scenario is None else scenario_named(scenario)
     say(f"opening {', '.join(pairs)} (kernels are compiled once per machine, then cached) ...")
     began = time.monotonic()
     exchange = SimulatedExchange(pairs, seed, now_ns=time.time_ns(), record=record)
@@ -78,6 +82,8 @@ def open_exchange(
     while (now_ns := time.time_ns()) - exchange.now > LATE_NS:  # opening took its time; the market has lived through it
         exchange.advance(now_ns)
     exchange.drain()
+    if played is not None:
+        exchange.play(played)
     say(f"the markets live; opened in {time.monotonic() - began:.1f} s")
     return Opened(exchange, Server(exchange, speed=speed, mixed=mixed))
 

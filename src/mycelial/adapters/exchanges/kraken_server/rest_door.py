@@ -21,36 +21,42 @@ from mycelial.kraken.rest.methods import PRIVATE, PUBLIC, method
 from mycelial.kraken.rest.queries import Query
 
 MOST_BODY = 2**18  # bytes; a batch of 15 orders takes about 5 kB
-BODY_TIMEOUT_S = 10.0
+BODY_TIMEOUT_S = 15.0
 _HTML = b"<html><head><title>520: Web server is returning an unknown error</title></head><body></body></html>"
 
 log = logging.getLogger(__name__)
 
 
 class RestDoor:
-    """Answers HTTP requests."""
+    """Answers HTTP requests.
 
-    def __init__(self, desk: Desk, faults: Faults) -> None:
-        self.desk, self.faults = desk, faults
+    Parameters
+    ----------
+    body_timeout_s : how long a body may take to arrive.
+    """
+
+    def __init__(self, desk: Desk, faults: Faults, *, body_timeout_s: float = BODY_TIMEOUT_S) -> None:
+        self.desk, self.faults, self.body_timeout_s = desk, faults, body_timeout_s
 
     async def __call__(self, request: BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         faults = self.faults
-        if faults.latency_ns:
-            await asyncio.sleep(faults.latency_ns * 1e-9)
-        body = await _read(request)
+        if faults.delay_ns:
+            await asyncio.sleep(faults.delay_ns * 1e-9)
+        body = await _read(request, self.body_timeout_s)
         if faults.take("bad_gateway"):
             return web.Response(status=520, body=_HTML, content_type="text/html")
         if body is None:
-            request.protocol.force_close()
-            return _answer(failed(errors.BAD_REQUEST), status=413)
+            refusal = _answer(failed(errors.BAD_REQUEST), status=413)
+            refusal.force_close()
+            return refusal
         payload = self.answer(request, body)
-        if faults.take("lose_reply"):
+        if request.path.startswith(f"/0/{PRIVATE}/") and faults.take("lose_reply"):
             if request.transport is not None:
                 request.transport.abort()
             raise asyncio.CancelledError
-        if faults.latency_ns:
-            await asyncio.sleep(faults.latency_ns * 1e-9)
+        if faults.delay_ns:
+            await asyncio.sleep(faults.delay_ns * 1e-9)
         return _answer(payload)
 
     def answer(self, request: BaseRequest, body: bytes) -> bytes:
@@ -104,7 +110,7 @@ class RestDoor:
             self.desk.pump()
 
 
-async def _read(request: BaseRequest) -> bytes | None:
+async def _read(request: BaseRequest, timeout_s: float) -> bytes | None:
     """Return the body, None if it is too large or too slow."""
     if not request.can_read_body:
         return b""
@@ -113,7 +119,7 @@ async def _read(request: BaseRequest) -> bytes | None:
     parts: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             while chunk := await request.content.readany():
                 size += len(chunk)
                 if size > MOST_BODY:

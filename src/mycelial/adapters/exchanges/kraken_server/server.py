@@ -21,12 +21,14 @@ from mycelial.adapters.exchanges.kraken_server.rest_door import RestDoor
 from mycelial.adapters.exchanges.kraken_server.socket_door import ConnectionGuard, SocketDoor, keep_alive
 from mycelial.domain.errors import ConfigError
 from mycelial.simulation.exchange.exchange import SimulatedExchange
+from mycelial.simulation.scenarios.injections import ONE
 
 SLICE_S = 0.01  # of wall time between two steps of the market
 MOST_STEP_NS = 50_000_000  # market time in one step: what an order may have to wait for
 MOST_BEHIND_S = 1.0  # of wall time a market that cannot keep up lags before its clock is set back
-HEADER_TIMEOUT_S = 15.0  # for the head of a request, and for the next one on a kept connection
+PATIENCE_S = 15.0
 VALUE_EVERY_S = 1.0
+USUAL_WAY_NS = 5_000_000  # of a message to the exchange: what a latency storm multiplies
 
 Handler = Callable[[BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -51,16 +53,27 @@ class Server:
     exchange : nobody else touches it from now on.
     speed : seconds of market time in a second.
     mixed : whether both WebSocket doors take public and private requests.
+    now_and_then : is called every second or so, between two steps of the market.
+    patience_s : for the head of a request, for the next one on a kept connection, and for a body to arrive.
     """
 
-    def __init__(self, exchange: SimulatedExchange, *, speed: float = 1.0, mixed: bool = False) -> None:
+    def __init__(
+        self,
+        exchange: SimulatedExchange,
+        *,
+        speed: float = 1.0,
+        mixed: bool = False,
+        now_and_then: Callable[[], None] = lambda: None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self.faults = Faults()
+        self.now_and_then, self.patience_s = now_and_then, patience_s
         self.desk = Desk(exchange, MarketClock(time.time_ns, exchange.now, speed), time.time_ns)
         self.hub = Hub(self.desk)
         self.admin = Admin(self.desk, self.hub, self.faults)
         guard = ConnectionGuard(self.desk)
         self._doors: dict[str, Handler] = {
-            "rest": RestDoor(self.desk, self.faults),
+            "rest": RestDoor(self.desk, self.faults, body_timeout_s=patience_s),
             "ws": SocketDoor(self.desk, self.hub, self.faults, guard, is_private=False, mixed=mixed),
             "ws_auth": SocketDoor(self.desk, self.hub, self.faults, guard, is_private=True, mixed=mixed),
             "admin": self.admin,
@@ -81,7 +94,8 @@ class Server:
             for n, (name, door) in enumerate(self._doors.items()):
                 server = web.Server(
                     door,
-                    keepalive_timeout=HEADER_TIMEOUT_S,
+                    keepalive_timeout=self.patience_s,
+                    lingering_time=1.0,
                     access_log=None,
                 )
                 runner = web.ServerRunner(server, shutdown_timeout=1.0)
@@ -110,6 +124,12 @@ class Server:
             tasks.create_task(self._pace(), name="pace")
             tasks.create_task(keep_alive(self.hub), name="keep alive")
 
+    def _weather(self) -> None:
+        """Give customers the delays that a scenario gives residents."""
+        storms = [self.desk.exchange.conditions(symbol).latency for symbol in self.desk.table.pairs]
+        worst = max((one.latency_ppm for one in storms if one is not None), default=ONE)
+        self.faults.storm_ns = USUAL_WAY_NS * (worst - ONE) // ONE
+
     async def _pace(self) -> None:
         """Advance the market with the clock, in steps short enough that orders in between wait for none for long."""
         desk, exchange, clock = self.desk, self.desk.exchange, self.desk.clock
@@ -125,5 +145,7 @@ class Server:
                     target = exchange.now
             if time.monotonic() - valued > VALUE_EVERY_S:
                 desk.value_assets()
+                self.now_and_then()
+                self._weather()
                 valued = time.monotonic()
             await asyncio.sleep(SLICE_S)

@@ -67,10 +67,6 @@ class Session:
         self.hub.audience.connections[self.connection] = False
         self.connection.send(replies.status(system(self.desk), self.connection.number))
 
-    def close(self) -> None:
-        """Forget the client; its orders stay."""
-        self.hub.leave_all(self.connection)
-
     def receive(self, frame: str | bytes) -> None:
         """Answer one message; whatever it holds, the conversation goes on."""
         began = self.desk.now()

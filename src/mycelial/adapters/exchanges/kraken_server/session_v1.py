@@ -12,7 +12,7 @@ from mycelial.kraken.errors import ProtocolError, Refused
 from mycelial.kraken.json_writing import dumps
 from mycelial.kraken.permissions import Permission
 from mycelial.kraken.ws import replies, v1
-from mycelial.kraken.ws.requests import MALFORMED
+from mycelial.kraken.ws.requests import MALFORMED, read_envelope
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +28,14 @@ class SessionV1:
         self.hub.audience.connections[self.connection] = True
         self.connection.send(v1.system_status(system(self.desk), self.connection.number))
 
-    def close(self) -> None:
-        """Forget the client."""
-        self.hub.leave_all(self.connection)
+    def is_v2(self, frame: str | bytes) -> bool:
+        """Tell whether a message speaks v2."""
+        try:
+            read_envelope(frame)
+        except ProtocolError:
+            return False
+        self.hub.audience.connections[self.connection] = False
+        return True
 
     def receive(self, frame: str | bytes) -> None:
         """Answer one message."""

@@ -59,19 +59,18 @@ class SocketDoor:
         connection = Connection(
             transport, self.faults, loop, number=secrets.randbits(64), is_private=self.is_private, address=address
         )
-        session = (
-            SessionV1(self.desk, self.hub, connection, mixed=self.mixed)
-            if path == _V1
-            else Session(self.desk, self.hub, self.faults, connection, mixed=self.mixed)
-        )
+        session = SessionV1(self.desk, self.hub, connection, mixed=self.mixed) if path == _V1 else self._v2(connection)
         self.guard.opened(address)
         session.open()
         try:
             await self._converse(socket, connection, session)
         finally:
-            session.close()
+            self.hub.leave_all(connection)
             self.guard.closed(address)
         return socket
+
+    def _v2(self, connection: Connection) -> Session:
+        return Session(self.desk, self.hub, self.faults, connection, mixed=self.mixed)
 
     async def _converse(
         self, socket: web.WebSocketResponse, connection: Connection, session: Session | SessionV1
@@ -81,8 +80,10 @@ class SocketDoor:
             message = await socket.receive()
             connection.last_heard = loop.time()
             if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                if self.faults.latency_ns:
-                    await asyncio.sleep(self.faults.latency_ns * 1e-9)
+                if self.faults.delay_ns:
+                    await asyncio.sleep(self.faults.delay_ns * 1e-9)
+                if isinstance(session, SessionV1) and session.is_v2(message.data):
+                    session = self._v2(connection)  # a client that left out the path
                 session.receive(message.data)
             else:
                 with suppress(ConnectionError):
