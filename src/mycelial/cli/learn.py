@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mycelial.cli import trading
 from mycelial.cli.options import ConfigFiles, Json, Settings, load_config
 from mycelial.cli.output import COMPILING, note, print_json
 from mycelial.cli.progress import fraction_bar
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from mycelial.lab.ladder import Bench
 
 app = typer.Typer(no_args_is_help=True, help="How the swarm learns: training, the public ladder, exported policies.")
+
+app.command()(trading.run)
+app.command()(trading.resume)
+app.command("eval")(trading.evaluate)
+app.command()(trading.export)
 
 DEFAULT_OUT = Path("runs") / "ladder"
 

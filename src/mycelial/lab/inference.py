@@ -1,14 +1,13 @@
-"""What a comparison of learners may claim: robust means, intervals, corrections for having looked many times.
+"""What a comparison of trading policies may claim: paired differences, corrections for having looked many times, tails.
 
-Scores come as float64[T, R]: T tasks (or regimes), R runs (seeds). Statistics follow Agarwal et al. 2021
-(arXiv:2108.13264) and, for the selection among many configurations, Bailey and Lopez de Prado 2014 (The deflated
-Sharpe ratio, J. Portfolio Management 40(5)).
+Robust means and intervals are those of `lab.statistics`. For the selection among many configurations see Bailey and
+Lopez de Prado 2014 (The deflated Sharpe ratio, J. Portfolio Management 40(5)).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,7 @@ from scipy.stats import norm
 
 from mycelial.domain.errors import DataError
 from mycelial.domain.seeds import generator
+from mycelial.lab.statistics import interval, iqm
 
 Scores = NDArray[np.float64]
 RESAMPLES = 2_000
@@ -55,32 +55,10 @@ class Difference:
         return self.estimate.low > 0.0 and p < 0.05
 
 
-def iqm(scores: Scores) -> float:
-    """Return the mean of the middle half of all scores (fractional at the edges)."""
-    ordered = np.sort(np.asarray(scores, np.float64).reshape(-1))
-    if not ordered.size:
-        raise DataError("an interquartile mean needs at least one score")
-    weights = np.clip(np.arange(1, ordered.size + 1) - ordered.size / 4, 0.0, 1.0)
-    weights = np.minimum(weights, weights[::-1])
-    return float(ordered @ weights / weights.sum())
-
-
-def interval(
-    scores: Scores,
-    statistic: Callable[[Scores], float] = iqm,
-    *,
-    level: float = 0.95,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Estimate:
-    """Return a statistic with its percentile interval by a bootstrap stratified by task (rows)."""
-    table = np.atleast_2d(np.asarray(scores, np.float64))
-    rng = generator(seed, "inference", "bootstrap")
-    tasks, runs = table.shape
-    rows = np.arange(tasks)[:, None]
-    drawn = [statistic(table[rows, rng.integers(runs, size=(tasks, runs))]) for _ in range(resamples)]
-    low, high = np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2])
-    return Estimate(statistic(table), float(low), float(high))
+def estimate(scores: Scores, *, seed: int = 0) -> Estimate:
+    """Return the interquartile mean with its 95 % interval by a bootstrap stratified by task (rows)."""
+    low, high = interval(scores, seed=seed)
+    return Estimate(iqm(scores), low, high)
 
 
 def paired(first: Scores, second: Scores, *, resamples: int = RESAMPLES, seed: int = 0) -> Difference:
@@ -115,12 +93,6 @@ def holm(family: Mapping[str, Difference]) -> dict[str, Difference]:
         worst = max(worst, min(1.0, (len(family) - rank) * one.p_value))
         found[name] = Difference(one.estimate, one.p_value, worst)
     return {name: found[name] for name in family}
-
-
-def improvement(first: Scores, second: Scores) -> float:
-    """Return the probability that a run of `first` beats one of `second` (ties count half), mean over tasks."""
-    a, b = np.atleast_2d(first)[:, :, None], np.atleast_2d(second)[:, None, :]
-    return float(((a > b) + 0.5 * (a == b)).mean())
 
 
 def tail_mean(values: Scores, share: float = 0.05) -> float:

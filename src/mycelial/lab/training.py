@@ -79,7 +79,7 @@ def train(training: Training, folder: Path, progress: Progress | None = None) ->
     if place.is_file():
         notes = trainer.resume(place)
         curve, spent = [(int(n), float(x)) for n, x in notes["curve"]], float(notes["cpu_seconds"])
-    with _events(folder, trainer.steps) as write:
+    with event_files(folder, trainer.steps) as write:
         while trainer.steps < hyper.steps:
             goal = min(hyper.steps, every * (len(curve) + 1))
             while trainer.steps < goal:
@@ -100,7 +100,7 @@ def train(training: Training, folder: Path, progress: Progress | None = None) ->
     return Trained(curve, trainer.steps, spent, team)
 
 
-class _events:
+class event_files:
     """Gives a function that writes scalars as TensorBoard event files, or does nothing without tensorboardX."""
 
     def __init__(self, folder: Path, steps: int) -> None:

@@ -34,7 +34,7 @@ class Choices:
     inventory_skew : further shift of quote pairs against what a seat holds, in half spreads at its limit.
     """
 
-    offsets: tuple[float, ...] = (0.5, 0.75, 0.95, 1.3)
+    offsets: tuple[float, ...] = (0.45, 0.65, 0.85, 1.2)
     sizes: tuple[float, ...] = (1.0,)
     skews: tuple[float, ...] = (-0.35, 0.0, 0.35)
     inventory_skew: float = 0.5
@@ -95,7 +95,7 @@ class TradingConfig:
     steps: int = 240
     volumes_usd: tuple[int, ...] = (10_000_000,)
     counter: str = "intermediate"
-    most_orders: float = 6.0
+    most_orders: float = 4.0
     tolerance: float = 0.1
     choices: Choices = field(default_factory=Choices)
     charges: Charges = field(default_factory=Charges)

@@ -22,13 +22,13 @@ from mycelial.lab.inference import (
     Estimate,
     deflated_sharpe,
     drawdown,
+    estimate,
     holm,
-    interval,
-    iqm,
     paired,
     sharpe,
     tail_mean,
 )
+from mycelial.lab.statistics import iqm
 from mycelial.lab.trading.policies import Policy
 
 Floats = NDArray[np.float64]
@@ -67,7 +67,7 @@ class Outcome:
         counts = self.counts
         orders = counts["adds"] + counts["amends"] + counts["cancels"] + counts["takes"]
         fills = counts["maker_fills"] + counts["taker_fills"]
-        profit = interval(self.scores)
+        profit = estimate(self.scores)
         return {
             "policy": self.name,
             "iqm": profit.value,
@@ -199,7 +199,7 @@ def at_tier(config: TradingConfig, volume_usd: int) -> TradingConfig:
 
 def by_name(outcomes: Sequence[Outcome]) -> Mapping[str, Estimate]:
     """Return the interval of every policy's interquartile mean."""
-    return {one.name: interval(one.scores) for one in outcomes}
+    return {one.name: estimate(one.scores) for one in outcomes}
 
 
 def _lots(counts: dict[str, Floats]) -> Floats:

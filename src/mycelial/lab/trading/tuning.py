@@ -53,7 +53,7 @@ def calibrate(config: TradingConfig, seed: int = 0, worlds: int = 16) -> Intensi
     return Intensity(float(math.exp(level)), float(max(1e-6, -slope)), float(np.std(moves)))
 
 
-def baselines(config: TradingConfig, seeds: Sequence[int] = (0, 1), worlds: int = 16) -> list[Policy]:
+def baselines(config: TradingConfig, seeds: Sequence[int] = (0,), worlds: int = 16) -> list[Policy]:
     """Return every hand-made baseline, the tunable ones with the parameters that earn most in tuning worlds."""
     unit = config.regime.half_spread_ticks
     intensity = calibrate(config, worlds=worlds)
