@@ -33,6 +33,7 @@ from mycelial.swarm.topology import neighbours
 
 ROUND_NS = 1_000_000_000
 CENTRAL = "central"
+STRESSED = 6  # worlds outside of the ordinary range on a full panel of the gate; three times as many inside
 LEARNER = Hyper(
     steps=1_500_000,
     backend="numpy",
@@ -182,16 +183,17 @@ class Member:
             else None,
         )
 
-    def _trial(self, vector: NDArray[np.float32], number: int) -> Trial:
+    def _trial(self, vector: NDArray[np.float32], number: int, full: bool) -> Trial:
         """Try a vector in private worlds; a quarter of them lie outside of the ordinary range."""
         plan = self.plan
         rows = vector.reshape(self.trainer.parameters().shape)
         policy = Trained(Team(self.trainer.architecture, np.ascontiguousarray(rows), plan.seats))
         config = plan.config(plan.groups[self.number])
         seed = int(stream_key(self.seed, "trading", "panel", self.number, number) >> np.uint64(2))
-        calm = play(config, policy, [seed], 18, purpose=TUNING).profit[0]
-        stress = play(replace(config, wide=True), policy, [seed], 6, purpose=TUNING).profit[0]
-        return Trial(np.concatenate([calm, stress]), np.arange(24) >= 18)
+        stressed = STRESSED if full else STRESSED // 2
+        calm = play(config, policy, [seed], 3 * stressed, purpose=TUNING).profit[0]
+        stress = play(replace(config, wide=True), policy, [seed], stressed, purpose=TUNING).profit[0]
+        return Trial(np.concatenate([calm, stress]), np.arange(4 * stressed) >= 3 * stressed)
 
 
 class SwarmTraining:
