@@ -10,6 +10,7 @@ from tests.support.exchanges import CROSS, ETH, QTY, SECOND_NS, limit, market, r
 from mycelial.market.book import Mode
 from mycelial.market.rerun import replay
 from mycelial.simulation.exchange.commands import Amend, Cancel, Canceled, Refused, Reject, Side
+from mycelial.simulation.exchange.exchange import SimulatedExchange
 from mycelial.simulation.exchange.reports import CandlesChanged, ModeChanged, PublicTrades
 from mycelial.simulation.scenarios import (
     LimitExhaustion,
@@ -151,3 +152,26 @@ def test_empty_intervals_get_flat_candles():
     rows = exchange.candles(ETH, 1)[-3:]
     assert all(row.trades == row.volume == 0 and row.open == row.high == row.low == row.close for row in rows)
     assert rows[1].start_ns - rows[0].start_ns == 60 * SECOND_NS
+
+
+def test_cross_pairs_stay_near_the_ratio_of_their_assets():
+    exchange = SimulatedExchange(("BTC/USD", ETH, CROSS), warm_up_ns=5 * SECOND_NS, history=False)
+    gaps = []
+    for _ in range(60):
+        exchange.advance(exchange.now + SECOND_NS)
+        bitcoin, ether, cross = (exchange.ticker(symbol).bid for symbol in ("BTC/USD", ETH, CROSS))
+        gaps.append((ether / 10**2) / (bitcoin / 10) / (cross / 10**6) - 1.0)
+
+    assert abs(sum(gaps)) / len(gaps) < 20e-4
+
+
+def test_how_time_is_cut_makes_no_difference():
+    def run(pieces: int) -> str:
+        exchange = SimulatedExchange(("BTC/USD", ETH, CROSS), warm_up_ns=SECOND_NS, history=False)
+        exchange.submit(0, limit(Side.BUY, QTY, exchange.ticker(ETH).bid))
+        start = exchange.now
+        for n in range(1, pieces + 1):
+            exchange.advance(start + 3 * SECOND_NS * n // pieces)
+        return exchange.digest
+
+    assert run(1) == run(7) == run(331)

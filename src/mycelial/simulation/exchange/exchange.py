@@ -32,6 +32,7 @@ from mycelial.simulation.exchange.commands import (
     Edit,
     Outcome,
 )
+from mycelial.simulation.exchange.coupling import GRID_NS, Coupling
 from mycelial.simulation.exchange.floor import Floor
 from mycelial.simulation.exchange.house import House
 from mycelial.simulation.exchange.listing import Listing, listing
@@ -122,8 +123,9 @@ class SimulatedExchange:
         }
         self._house = House(self.venue, self.listings, floors, accounts, now_ns - warm_up_ns, seed, domain)
         house, self._show = self._house, {}
+        self._coupling = Coupling(self.venue, floors)
+        self._run_markets(now_ns)
         for name, floor in floors.items():
-            floor.run(warm_up_ns)
             trades, lots = floor.usual_minute()
             before = (
                 past(floor.listed, seed, house.epoch_ns, trades=trades, lots=lots)
@@ -178,6 +180,18 @@ class SimulatedExchange:
         self._publish()
 
     def _run_markets(self, to_ns: int) -> None:
+        """Bring all markets to a time, hearing of each other on the way."""
+        house, coupling = self._house, self._coupling
+        if coupling.is_needed:
+            grid = house.epoch_ns + (house.now - house.epoch_ns) // GRID_NS * GRID_NS + GRID_NS
+            while grid <= to_ns:
+                self._run_apart(grid)
+                coupling.turn()
+                house.now = grid
+                grid += GRID_NS
+        self._run_apart(to_ns)
+
+    def _run_apart(self, to_ns: int) -> None:
         """Bring all markets to a time; what concerns customers is taken in in order of time."""
         house = self._house
         until = to_ns - house.epoch_ns

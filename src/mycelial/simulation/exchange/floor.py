@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mycelial.domain.copying import joined
 from mycelial.domain.errors import ConfigError, DataError, MycelialError
 from mycelial.market.book import EVENT, EventKind, Flag, Kind, Mode
 from mycelial.simulation.exchange.listing import Listing
@@ -25,6 +24,8 @@ from mycelial.simulation.stress import StressedMarket
 
 _RECORD = struct.Struct("<qBBBBB3xiiqqqqqqq")  # INPUT
 _RING = 1 << 16  # events kept: one order may sweep a whole book
+_FEW = 24
+_PLAIN = np.dtype((np.void, EVENT.itemsize))
 _BATCH = 2_048  # events after which the loop stops, so that none leaves the ring of the latest unseen
 _TRADE, _MARKET = int(EventKind.TRADE), int(Flag.MARKET)
 _NEW, _CANCEL, _AMEND, _CONTROL = (int(kind) for kind in (Kind.NEW, Kind.CANCEL, Kind.AMEND, Kind.CONTROL))
@@ -91,10 +92,12 @@ class Floor:
         self._found: list[Relevant] = []
         self._buffer = bytearray(_RECORD.size)
         self._words = np.frombuffer(self._buffer, np.uint64).reshape(1, -1)
-        self._seen = self.market.book.state.scalar("event_seq")
+        self._book, self._ring = self.market.book.state.header, self.market.arrays["events"]
+        self._plain_ring = self._ring.view(_PLAIN)
+        self._seen = int(self._book["event_seq"][0])
         self.market.watch_until = self._seen + _BATCH
         self.first_trade = self.next_trade = first_trade
-        self.shown: list[NDArray[np.void]] = []  # events not yet made public, EVENT[n] each
+        self.shown: list[NDArray[np.void]] = []  # events not yet made public, as plain bytes
         self.last_price = 0  # of the last trade, ticks
         self.moves: list[int] = []  # prices of the trades since triggers last looked
         self.market_orders: set[int] = set()  # serials of customers' market orders since trades were last shown
@@ -210,9 +213,9 @@ class Floor:
         """Return the events since the last call, ``EVENT[n]``."""
         if not self.shown:
             return np.zeros(0, EVENT)
-        taken = joined(self.shown)
+        taken = self.shown[0] if len(self.shown) == 1 else np.concatenate(self.shown)
         self.shown = []
-        return taken
+        return taken.view(EVENT)
 
     def _enter(self, owner: int) -> list[Relevant]:
         market, header = self.market, self.market.header
@@ -232,16 +235,17 @@ class Floor:
 
     def _look(self) -> None:
         """Take note of the events since the last look, and of those that concern customers."""
-        events = self.market.events_since(self._seen)
-        if not len(events):
+        count = int(self._book["event_seq"][0]) - self._seen
+        if count == 0:
             return
-        self._seen += len(events)
-        self.market.watch_until = self._seen + _BATCH
-        self.shown.append(events)
         first, operator, found = self.first_customer, self.operator, self._found
-        if len(events) < 24:  # what one order causes; plain Python is faster
+        start = self._seen & (_RING - 1)
+        self._seen += count
+        self.market.watch_until = self._seen + _BATCH
+        if count < _FEW and start + count <= _RING:  # what one order causes; plain Python is faster
+            self.shown.append(self._plain_ring[start : start + count].copy())
             row: Any
-            for row in events.tolist():
+            for row in self._ring[start : start + count].tolist():
                 if first <= row[OWNER] < operator or first <= row[MAKER_OWNER] < operator:
                     found.append((self.next_trade, row))
                 if row[KIND] == _TRADE:
@@ -249,6 +253,8 @@ class Floor:
                     self.last_price = row[PRICE]
                     self.moves.append(row[PRICE])
             return
+        events = self.market.events_since(self._seen - count)
+        self.shown.append(events.view(_PLAIN))
         is_trade = events["kind"] == _TRADE
         numbers = np.cumsum(is_trade) - is_trade + self.next_trade
         owners, makers = events["owner"], events["maker_owner"]
