@@ -56,6 +56,7 @@ class Connection:
     ) -> None:
         self.number, self.is_private, self.address = number, is_private, address
         self.subscriptions = 0
+        self.wanted_something = False
         self.last_sent = self.last_heard = loop.time()
         self._transport, self._faults, self._loop = transport, faults, loop
         self._delayed: deque[tuple[float, bytes]] = deque()

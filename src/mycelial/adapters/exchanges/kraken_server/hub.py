@@ -83,6 +83,7 @@ class Audience:
             return False
         members[connection] = None
         connection.subscriptions += 1
+        connection.wanted_something = True
         return True
 
     def leave(self, topic: Topic, connection: Connection) -> bool:
@@ -100,6 +101,7 @@ class Audience:
         """Begin a private subscription."""
         self.private[feed.account].append(feed)
         feed.connection.subscriptions += 1
+        feed.connection.wanted_something = True
 
     def drop_feed(self, feed: PrivateFeed) -> None:
         """End a private subscription."""

@@ -103,6 +103,7 @@ class Session:
         self._refuse_wrong_host(is_private=True)
         trading = read_command(envelope)
         key = self.desk.tokens.key_of(trading.token, self._tokens)
+        self.connection.wanted_something = True
         self.desk.check(key, _NEEDS[envelope.method])
         command = trading.command
         if isinstance(command, orders.CancelOrders) and not command.batch:

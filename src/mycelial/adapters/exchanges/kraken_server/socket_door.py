@@ -20,6 +20,7 @@ from mycelial.kraken.ws import replies, v1
 
 MOST_MESSAGE = 2**18  # bytes
 MOST_CONNECTIONS = 5_000
+SHARED = 10  # clients that are taken to share an address
 IDLE_S = 60.0  # without a subscription and without a word a connection is closed
 HEARTBEAT_S = 1.0
 _V2, _V1 = "/v2", "/"
@@ -31,7 +32,7 @@ class SocketDoor:
     Parameters
     ----------
     is_private : which host this is.
-    attempts : counts connections of each address that did not stay; shared by the hosts.
+    guard : counts connections; shared by the hosts.
     mixed : whether public and private requests are both taken here.
     """
 
@@ -47,7 +48,7 @@ class SocketDoor:
         if path not in (_V1, _V2):
             return web.Response(status=404, text="WebSocket v2 is at /v2, v1 at /")
         address = request.remote or ""
-        if not self.guard.admit(address, self.desk.wall_ns()):
+        if not self.guard.admit(address):
             return web.Response(status=429, text="Too many connection attempts; come back in ten minutes")
         socket = web.WebSocketResponse(max_msg_size=MOST_MESSAGE, compress=False, autoping=True)
         if not socket.can_prepare(request):
@@ -60,13 +61,13 @@ class SocketDoor:
             transport, self.faults, loop, number=secrets.randbits(64), is_private=self.is_private, address=address
         )
         session = SessionV1(self.desk, self.hub, connection, mixed=self.mixed) if path == _V1 else self._v2(connection)
-        self.guard.opened(address)
+        self.guard.opened()
         session.open()
         try:
             await self._converse(socket, connection, session)
         finally:
             self.hub.leave_all(connection)
-            self.guard.closed(address)
+            self.guard.closed(connection)
         return socket
 
     def _v2(self, connection: Connection) -> Session:
@@ -92,34 +93,41 @@ class SocketDoor:
 
 
 class ConnectionGuard:
-    """Limits connections: so many at once, and so many attempts that did not stay.
+    """Limits connections: so many at once, and so many attempts in a while.
 
     Kraken allows about 150 attempts in ten minutes from one address. On loopback all clients share one address, so
-    connections that are open do not count here: only what came and went does.
+    here that many may come and go without ever wanting anything, and `SHARED` times as many in all.
     """
 
     def __init__(self, desk: Desk) -> None:
-        self._rules = desk.venue.websocket
-        self._open: dict[str, int] = {}
-        self._lost: dict[str, Attempts] = {}
         self._desk = desk
+        self._open = 0
+        self._idle: dict[str, Attempts] = {}
+        self._all: dict[str, Attempts] = {}
 
-    def admit(self, address: str, now_ns: int) -> bool:
-        """Whether another connection of an address may open."""
-        lost = self._lost.get(address)
-        return sum(self._open.values()) < MOST_CONNECTIONS and not (lost is not None and lost.banned(now_ns))
+    def admit(self, address: str) -> bool:
+        """Count an attempt, and say whether the connection may open."""
+        now_ns = self._desk.wall_ns()
+        idle = self._idle.get(address)
+        if self._open >= MOST_CONNECTIONS or (idle is not None and idle.banned(now_ns)):
+            return False
+        return self._attempts(self._all, address, SHARED).attempt(now_ns)
 
-    def opened(self, address: str) -> None:
+    def opened(self) -> None:
         """Take note of a connection."""
-        self._open[address] = self._open.get(address, 0) + 1
+        self._open += 1
 
-    def closed(self, address: str) -> None:
+    def closed(self, connection: Connection) -> None:
         """Take note that one is gone."""
-        self._open[address] -= 1
-        rules = self._rules
-        if address not in self._lost:
-            self._lost[address] = Attempts(rules.connects, rules.connects_within_ns, rules.ban_ns)
-        self._lost[address].attempt(self._desk.wall_ns())
+        self._open -= 1
+        if not connection.wanted_something:
+            self._attempts(self._idle, connection.address, 1).attempt(self._desk.wall_ns())
+
+    def _attempts(self, kept: dict[str, Attempts], address: str, times: int) -> Attempts:
+        rules = self._desk.venue.websocket
+        if address not in kept:
+            kept[address] = Attempts(times * rules.connects, rules.connects_within_ns, rules.ban_ns)
+        return kept[address]
 
 
 async def keep_alive(hub: Hub) -> None:
