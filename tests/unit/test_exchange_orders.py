@@ -91,7 +91,10 @@ def test_each_fill_makes_two_ledger_entries_with_one_reference(exchange):
         pair = [entry for entry in entries(told) if entry.ref_id == trade.trade_id]
         assert {entry.asset for entry in pair} == {"ETH", "USD"}
         assert [entry.ledger_id for entry in pair] == list(trade.ledger_ids)
-    assert exchange.ledger(0).whole == 2 * len(trades)
+    assert exchange.ledger(0, kind="trade").whole == 2 * len(trades)
+    for balance in exchange.balances(0):
+        rows = exchange.ledger(0, assets=[balance.asset], most=1_000).rows
+        assert sum(row.amount - row.fee for row in rows) == rows[0].balance == balance.total
 
 
 def test_resting_buy_holds_price_times_quantity_and_the_fee_until_it_is_cancelled(exchange):
@@ -457,6 +460,7 @@ def test_dead_mans_switch_cancels_everything_once(exchange):
     assert exchange.open_orders(0)[0].order_id == order
     exchange.advance(exchange.now + SECOND_NS)
     assert exchange.open_orders(0) == ()
+    assert exchange.counter(0, ETH) == 10**15 * 1  # one point for the pair that was swept
     later = place(exchange, limit(Side.BUY, QTY, price))
     exchange.advance(exchange.now + 10 * SECOND_NS)
     assert exchange.open_orders(0)[0].order_id == later

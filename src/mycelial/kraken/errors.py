@@ -118,6 +118,7 @@ INVALID_ORDER = "EOrder:Invalid order"
 ORDER_RATE_LIMIT = "EOrder:Rate limit exceeded"
 DOMAIN_RATE_LIMIT = "EOrder:Domain rate limit exceeded"
 ORDERS_LIMIT = "EOrder:Orders limit exceeded"
+SCHEDULED_LIMIT = "EOrder:Scheduled orders limit exceeded"
 INVALID_SESSION = "ESession:Invalid session"
 
 _R = Reaction
@@ -169,7 +170,7 @@ _KNOWN: dict[str, Reaction] = {
     ORDER_RATE_LIMIT: _R.WAIT_DECAY,
     DOMAIN_RATE_LIMIT: _R.WAIT_DECAY,
     ORDERS_LIMIT: _R.CANCEL_SOME,
-    "EOrder:Scheduled orders limit exceeded": _R.CANCEL_SOME,
+    SCHEDULED_LIMIT: _R.CANCEL_SOME,
     "EOrder:Trading agreement required": _R.STOP,
     "EAuth:Failed": _R.NEW_TOKEN,
     "EAuth:Account temporary disabled": _R.STOP,

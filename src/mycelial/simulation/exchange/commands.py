@@ -255,6 +255,7 @@ class Reject(Enum):
     RATE_LIMIT = "rate limit exceeded"
     DOMAIN_RATE_LIMIT = "domain rate limit exceeded"
     ORDERS_LIMIT = "orders limit exceeded"
+    SCHEDULED_LIMIT = "scheduled orders limit exceeded"
     INTERNAL = "internal error"
 
 

@@ -46,6 +46,8 @@ def add(house: House, account: int, command: AddOrder) -> Added | Refused:
     if not command.validate:
         opens = 0 if command.type is OrderType.MARKET and not command.starts_ns else 1
         over = house.charge(account, command.symbol, Transaction.ADD, opens=opens)
+        if over is Reject.ORDERS_LIMIT and command.starts_ns > house.now:
+            over = Reject.SCHEDULED_LIMIT
         if over is not None:
             return Refused(over)
     terms = terms_of(house, account, command)

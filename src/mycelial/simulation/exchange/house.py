@@ -124,7 +124,7 @@ class House:
         self.now = epoch_ns
         self.ids = Identifiers(seed, "own")
         self.resident_ids = {symbol: Identifiers(seed, "residents", symbol) for symbol in listings}
-        self.wallets = [Wallet({asset: n * UNITS for asset, n in one.balances.items()}) for one in accounts]
+        self.wallets = [Wallet({}) for _ in accounts]
         self.fees: dict[str, int] = {}
         self.meters = [VolumeMeter(venue.fee_window_days) for _ in accounts]
         self.rates = {symbol: RateTable(venue.fee_schedules[one.pair.fees]) for symbol, one in listings.items()}
@@ -145,6 +145,9 @@ class House:
         self.out: list[Event] = []
         self.cancel_reason = ""
         self._serial = self._tie = 0
+        for n, one in enumerate(accounts):
+            for asset, amount in one.balances.items():
+                self.ledger(n, self.now, "deposit", self.ids.next("Q"), asset, amount * UNITS, 0)
 
     def next_serial(self) -> int:
         """Return a fresh number for an order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 
 from mycelial.market.book import Side
+from mycelial.market.rate_counters import Transaction
 from mycelial.simulation.exchange import changing, entering
 from mycelial.simulation.exchange.checking import mode_allows, terms_of
 from mycelial.simulation.exchange.commands import AddOrder, Refused
@@ -93,6 +94,8 @@ def do_due(house: House) -> None:
         if what == "switch":
             if house.switches[number] == time_ns:
                 house.switches[number] = 0
+                for symbol in {order.terms.symbol: None for order in house.open[number].values()}:
+                    house.charge(number, symbol, Transaction.CANCEL_ALL)
                 changing.cancel_everything(house, number, "Cancel all orders after timeout")
             continue
         order = house.orders.get(number)

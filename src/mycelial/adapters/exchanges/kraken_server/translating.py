@@ -49,6 +49,7 @@ _TEXTS = {
     Reject.RATE_LIMIT: errors.ORDER_RATE_LIMIT,
     Reject.DOMAIN_RATE_LIMIT: errors.DOMAIN_RATE_LIMIT,
     Reject.ORDERS_LIMIT: errors.ORDERS_LIMIT,
+    Reject.SCHEDULED_LIMIT: errors.SCHEDULED_LIMIT,
     Reject.INTERNAL: errors.INTERNAL_ERROR,
 }
 
