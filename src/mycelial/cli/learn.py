@@ -13,6 +13,7 @@ from mycelial.cli.output import COMPILING, note, print_json
 from mycelial.cli.progress import fraction_bar
 
 if TYPE_CHECKING:
+    from mycelial.config import Loaded
     from mycelial.lab.ladder import Bench
 
 app = typer.Typer(no_args_is_help=True, help="How the swarm learns: training, the public ladder, exported policies.")
@@ -22,6 +23,7 @@ app.command()(trading.resume)
 app.command("eval")(trading.evaluate)
 app.command()(trading.export)
 
+DEFAULT_ORIGIN = "default"
 DEFAULT_OUT = Path("runs") / "ladder"
 
 
@@ -48,7 +50,7 @@ def bench(
     from mycelial.domain.errors import Interrupted
     from mycelial.lab.ladder import RUNGS, run_bench
 
-    asked = _bench_of(task, seeds, steps, hyper, load_config(config, set_).config)
+    asked = _bench_of(task, seeds, steps, hyper, load_config(config, set_))
     try:
         with fraction_bar(f"{task}, {seeds} seeds", waiting=COMPILING) as progress:
             document = run_bench(asked, out, progress, workers)
@@ -68,25 +70,32 @@ def bench(
         note(f"next: mycelial learn bench --task {task} --seeds {seeds} --plot curves.html")
 
 
-def _bench_of(task: str, seeds: int, steps: int | None, hyper: list[str] | None, config: Any) -> Bench:
-    """Return the bench asked for; recursion needs a dyadic value, which matrix games have."""
+def _bench_of(task: str, seeds: int, steps: int | None, hyper: list[str] | None, loaded: Loaded) -> Bench:
+    """Return the bench asked for.
+
+    Matrix games take their learner from the configuration. Tasks of many steps have numbers of their own; only what
+    was set on purpose changes them.
+    """
     from mycelial.environment.tasks.matrix import GAMES
     from mycelial.lab.ladder import Bench
 
-    learning = config.swarm.learning
-    of_game = task in GAMES
-    depth = learning.best_response.depth if of_game and learning.credit == "vdn" else 0
-    return Bench(
-        task,
-        seeds,
-        steps,
-        depth,
-        learning.best_response.announced,
-        learning.credit,
-        learning.sharing,
-        learning.memory,
-        {} if of_game else _changes(hyper),
-    )
+    learning = loaded.config.swarm.learning
+    if task in GAMES:
+        depth = learning.best_response.depth if learning.credit == "vdn" else 0
+        return Bench(task, seeds, steps, depth, learning.best_response.announced, learning.credit)
+    said = {
+        "credit": learning.credit,
+        "sharing": learning.sharing,
+        "memory": learning.memory,
+        "best_response.depth": learning.best_response.depth,
+    }
+    chosen = {
+        name.rpartition(".")[2]: value
+        for name, value in said.items()
+        if loaded.origin[f"swarm.learning.{name}"] != DEFAULT_ORIGIN
+    }
+    changes = {**chosen, **_changes(hyper)}
+    return Bench(task, seeds, steps, int(changes.get("depth", 0)), changes=changes)
 
 
 def _changes(given: list[str] | None) -> dict[str, Any]:

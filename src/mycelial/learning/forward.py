@@ -20,8 +20,8 @@ _LOWEST = np.float32(-3e38)
 
 
 @helper
-def _add_rows(vector: Any, at: int, n_in: int, n_out: int, x: Any, out: Any) -> None:
-    """Add ``x W`` to `out`."""
+def linear(vector: Any, at: int, n_in: int, n_out: int, x: Any, out: Any) -> None:
+    """Add ``x W`` to `out`, with W at `at`."""
     for i in range(n_in):
         figure = x[i]
         if figure != _ZERO:
@@ -36,7 +36,7 @@ def _linear(vector: Any, at: int, n_in: int, n_out: int, x: Any, out: Any) -> No
     bias = vector[at + n_in * n_out : at + n_in * n_out + n_out]
     for j in range(n_out):
         out[j] = bias[j]
-    _add_rows(vector, at, n_in, n_out, x, out)
+    linear(vector, at, n_in, n_out, x, out)
 
 
 @helper
@@ -64,8 +64,8 @@ def _gru(vector: Any, at: int, n: int, x: Any, memory: Any, gates: Any, recurren
     for j in range(three):
         gates[j] = of_input[j]
         recurrent[j] = of_memory[j]
-    _add_rows(vector, at, n, three, x, gates)
-    _add_rows(vector, at + n * three, n, three, memory, recurrent)
+    linear(vector, at, n, three, x, gates)
+    linear(vector, at + n * three, n, three, memory, recurrent)
     for j in range(n):
         reset = _ONE / (_ONE + np.exp(-(gates[j] + recurrent[j])))
         update = _ONE / (_ONE + np.exp(-(gates[n + j] + recurrent[n + j])))
@@ -166,13 +166,13 @@ def act_many(
             utilities(vector, figures, obs[b, n], memory[b, n], scratch, q[b, n])
             draw = np.uint64(counter + 2 * (b * agents + n))
             if uniform(key, draw) < epsilon[b, n]:
-                actions[b, n] = _any_of(mask[b, n], bits(key, draw + np.uint64(1)))
+                actions[b, n] = any_of(mask[b, n], bits(key, draw + np.uint64(1)))
             else:
                 actions[b, n] = best(q[b, n], mask[b, n])
 
 
 @helper
-def _any_of(mask: Any, word: np.uint64) -> int:
+def any_of(mask: Any, word: np.uint64) -> int:
     """Return an allowed action, each equally likely."""
     allowed = 0
     for a in range(mask.shape[0]):

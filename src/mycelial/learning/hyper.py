@@ -33,6 +33,8 @@ class Hyper:
         Sum of utilities against one team target, or every member against its own (independent Q-learning).
     exchange : ``central``, ``scalar`` or ``consensus``
         Whether utilities are added up in one place, or members tell each other scalars (see `exchange`).
+    depth, temperature : int, float
+        Recursive reasoning between pairs of members (see `dyads`), 0 to 3; temperature of the answers worked out.
     sharing : ``none`` or ``group``
         Own weights for everybody, or one set for all who are told their number.
     first_epsilon, last_epsilon, explore, ladder
@@ -81,6 +83,8 @@ class Hyper:
     adam_epsilon: float = 1e-5
     checkpoint: int = 500_000
     exchange: Exchange = "central"
+    depth: int = 0
+    temperature: float = 0.5
     backend: Backend = "jax"
 
     def __post_init__(self) -> None:
@@ -98,6 +102,15 @@ class Hyper:
         for name in ("steps", "segment", "epochs", "minibatches", "hidden", "frames", "checkpoint"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"learning: {name} = {getattr(self, name)} must be at least 1")
+        if not 0 <= self.depth <= 3:
+            raise ConfigError(f"learning: depth = {self.depth} must be 0 to 3")
+        if self.depth and (
+            self.memory != "none" or self.replay or self.target_every or self.credit != "vdn"
+            or self.exchange != "central" or self.backend != "jax"
+        ):  # fmt: skip
+            raise ConfigError(
+                "learning: best responses need value decomposition in one place with JAX, without GRU, replay or target"
+            )
         if self.replayed and self.replay < self.replayed:
             raise ConfigError(f"learning: {self.replayed} replayed segments need a larger replay than {self.replay}")
 

@@ -63,11 +63,16 @@ def utilities(architecture: Architecture, vectors: jax.Array, x: jax.Array) -> j
     agents, rows, size = x.shape
     views = architecture.manifest.views(vectors)
     shared = vectors.shape[0] == 1
-    h = _encoded(architecture, views, x.reshape(1, agents * rows, size) if shared else x)
-    h = _linear(h, views["memory.weight"], views["memory.bias"])
-    h = _rectified(h, views["memory.gain"], views["memory.shift"])
-    q = _linear(h, views["head.weight"], views["head.bias"])
+    h = hidden(architecture, views, x.reshape(1, agents * rows, size) if shared else x)
+    q = linear(h, views["head.weight"], views["head.bias"])
     return q.reshape(agents, rows, architecture.actions)
+
+
+def hidden(architecture: Architecture, views: dict[str, Any], x: jax.Array) -> jax.Array:
+    """Return the last hidden layer of agents without memory, ``[K, R, H]``."""
+    h = _encoded(architecture, views, x)
+    h = linear(h, views["memory.weight"], views["memory.bias"])
+    return _rectified(h, views["memory.gain"], views["memory.shift"])
 
 
 def utilities_in_time(
@@ -91,7 +96,7 @@ def utilities_in_time(
 
     encode: Any = jax.vmap(lambda x: _encoded(architecture, views, as_rows(x)))
     now, then = encode(obs), encode(next_obs)
-    gate = partial(_linear, weight=views["memory.input"], bias=views["memory.input_bias"])
+    gate = partial(linear, weight=views["memory.input"], bias=views["memory.input_bias"])
     gates, gates_then = jax.vmap(gate)(now), jax.vmap(gate)(then)
 
     def one(carried: jax.Array, given: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, Any]:
@@ -102,7 +107,7 @@ def utilities_in_time(
         return as_rows(kept), (state, after)
 
     _, (states, afters) = jax.lax.scan(one, as_rows(memory), (gates, gates_then, ended.astype(jnp.float32)))
-    head: Any = jax.vmap(lambda h: _linear(h, views["head.weight"], views["head.bias"]))
+    head: Any = jax.vmap(lambda h: linear(h, views["head.weight"], views["head.bias"]))
     shape = (steps, agents, books, architecture.actions)
     return head(states).reshape(shape), head(afters).reshape(shape)
 
@@ -223,11 +228,12 @@ def _encoded(architecture: Architecture, views: dict[str, Any], x: jax.Array) ->
     if architecture.normalise:
         mean, variance = (jax.lax.stop_gradient(views[f"normaliser.{name}"]) for name in ("mean", "variance"))
         x = jnp.clip((x - mean[:, None]) / jnp.sqrt(variance[:, None] + EPSILON), -CLIP, CLIP)
-    h = _linear(x, views["encoder.weight"], views["encoder.bias"])
+    h = linear(x, views["encoder.weight"], views["encoder.bias"])
     return _rectified(h, views["encoder.gain"], views["encoder.shift"])
 
 
-def _linear(x: jax.Array, weight: jax.Array, bias: jax.Array) -> jax.Array:
+def linear(x: jax.Array, weight: jax.Array, bias: jax.Array) -> jax.Array:
+    """Return ``x W + b`` of every agent: ``[K, R, I], [K, I, O], [K, O] -> [K, R, O]``."""
     return jnp.einsum("kri,kio->kro", x, weight) + bias[:, None]
 
 
@@ -240,7 +246,7 @@ def _rectified(h: jax.Array, gain: jax.Array, shift: jax.Array) -> jax.Array:
 def _gru(views: dict[str, Any], gates: jax.Array, state: jax.Array) -> jax.Array:
     """Return the next state; gates of the input ``[K, R, 3H]`` in the order reset, update, new."""
     n = state.shape[-1]
-    recurrent = _linear(state, views["memory.recurrent"], views["memory.recurrent_bias"])
+    recurrent = linear(state, views["memory.recurrent"], views["memory.recurrent_bias"])
     reset = jax.nn.sigmoid(gates[..., :n] + recurrent[..., :n])
     update = jax.nn.sigmoid(gates[..., n : 2 * n] + recurrent[..., n : 2 * n])
     new = jnp.tanh(gates[..., 2 * n :] + reset * recurrent[..., 2 * n :])

@@ -15,11 +15,12 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from mycelial.domain.errors import DataError, NotFound
+from mycelial.domain.errors import ConfigError, DataError, NotFound
 from mycelial.domain.seeds import generator, stream_key
 from mycelial.learning.batch import Learner, Segment, Weights
 from mycelial.learning.forward import act_many, scratch_size
 from mycelial.learning.hyper import Hyper
+from mycelial.learning.leading import Leading, LearningToLead
 from mycelial.learning.networks import Architecture, first_weights
 from mycelial.learning.policy import Team, figures_of, prepared, with_identity, write_whole
 from mycelial.learning.replay import Replay, joined
@@ -54,11 +55,13 @@ class Trainer:
             hyper.hidden,
             hyper.memory,
             hyper.normalise,
+            peers=task.agents - 1 if hyper.depth else 0,
             frames=hyper.frames,
         )
         self.steps = self.rounds = 0
         self.metrics: dict[str, float] = {}
-        self._learner = _learner(self.architecture, hyper, task.agents)
+        self._learner = None if hyper.depth else _learner(self.architecture, hyper, task.agents)
+        self._leading = _leading(self.architecture, hyper, task.agents) if hyper.depth else None
         vector = first_weights(self.architecture, family_seed)
         self._weights = Weights.start(np.repeat(vector[None], 1 if self.shares else task.agents, 0))
         self._figures = figures_of(self.architecture)
@@ -108,7 +111,9 @@ class Trainer:
 
     def team(self, **provenance: Any) -> Team:
         """Return the team as it is now, ready to decide without this trainer."""
-        return Team(self.architecture, self.parameters(), self.task.agents, provenance)
+        return Team(
+            self.architecture, self.parameters(), self.task.agents, provenance, self.hyper.depth, self.hyper.temperature
+        )
 
     def policies(self) -> list[Any]:
         """Return every member's policy."""
@@ -120,6 +125,8 @@ class Trainer:
         arrays: Arrays = {f"weights.{name}": np.asarray(value) for name, value in self._weights._asdict().items()}
         arrays |= {f"scale.{name}": value for name, value in self._scale.snapshot().items()}
         arrays |= {"returns": self._returns, "memory": self._memory}
+        if self._leading is not None:
+            arrays["surprise"] = np.array([self._leading.learner.surprise, self._leading.learner.risen])
         if self._replay is not None and self._replay.size:
             arrays |= {f"replay.{name}": value for name, value in self._replay.snapshot().items()}
         if isinstance(self.task, Resumable):
@@ -162,6 +169,9 @@ class Trainer:
         self._weights = Weights(online, target, first, second, int(updates))
         self._scale.restore(rooms["scale"])
         self._returns, self._memory = arrays["returns"], arrays["memory"]
+        if self._leading is not None:
+            surprise, risen = arrays["surprise"]
+            self._leading.learner.surprise, self._leading.learner.risen = float(surprise), int(risen)
         if self._replay is not None and rooms["replay"]:
             self._replay.restore(rooms["replay"])
         if isinstance(self.task, Resumable):
@@ -199,10 +209,15 @@ class Trainer:
         for t in range(steps):
             segment.obs[t] = self._obs
             first_draw = 2 * (self.steps + t * books) * agents
-            act_many(
-                vectors, self._figures, self._obs, self._mask, self._memory, epsilon, key, first_draw,
-                self._scratch, q, segment.action[t],
-            )  # fmt: skip
+            if self._leading is not None:
+                self._leading.act(
+                    vectors, self._obs, self._mask, epsilon, key, first_draw, q, segment.action[t], self.rounds
+                )
+            else:
+                act_many(
+                    vectors, self._figures, self._obs, self._mask, self._memory, epsilon, key, first_draw,
+                    self._scratch, q, segment.action[t],
+                )  # fmt: skip
             step = task.step(segment.action[t])
             ended = step.terminated | step.truncated
             self._obs, self._mask = self._told(step.obs), step.mask.copy()
@@ -242,7 +257,12 @@ class Trainer:
             raise DataError(f"learning: {units} rows cannot be split into {hyper.minibatches} minibatches; use fewer")
         passes = [rng.permutation(units)[: size * hyper.minibatches] for _ in range(hyper.epochs)]
         order = np.stack(passes).reshape(-1, size).astype(np.int32)
-        self._weights, told = self._learner.learn(self._weights, batch, order, hyper.rate_at(self.steps))
+        rate = hyper.rate_at(self.steps)
+        if self._leading is not None:
+            self._weights, told = self._leading.learn(self._weights, batch, order, rate)
+        else:
+            assert self._learner is not None
+            self._weights, told = self._learner.learn(self._weights, batch, order, rate)
         self.rounds += 1
         self.metrics |= {**told, "steps": float(self.steps)}
 
@@ -269,6 +289,15 @@ def _learner(architecture: Architecture, hyper: Hyper, agents: int) -> Learner:
     from mycelial.learning.jax_learner import JaxLearner
 
     return JaxLearner(architecture, hyper, agents)
+
+
+def _leading(architecture: Architecture, hyper: Hyper, agents: int) -> LearningToLead:
+    if agents < 2:
+        raise ConfigError("learning: best responses need at least two members")
+    from mycelial.learning.jax_dyads import DyadLearner
+
+    leading = Leading(architecture, agents, hyper.depth, hyper.temperature, team=0)
+    return LearningToLead(leading, DyadLearner(architecture, hyper, agents))
 
 
 def _episode_seed(seed: int, steps: int) -> int:

@@ -93,12 +93,17 @@ class Team:
         N.
     provenance : dict
         What a reader of the file should know: task, seed, steps, command.
+    depth, temperature : int, float
+        Above 0, members decide in pairs (see `dyads`); `turn` says who leads whom.
     """
 
     architecture: Architecture
     vectors: Floats
     agents: int
     provenance: dict[str, Any] = field(default_factory=dict)
+    depth: int = 0
+    temperature: float = 0.5
+    turn: int = 0
 
     def __post_init__(self) -> None:
         size = self.architecture.manifest.size
@@ -157,6 +162,13 @@ class Team:
         obs = with_identity(obs) if self.shares else np.ascontiguousarray(obs, np.float32)
         q = np.empty((books, self.agents, self.architecture.actions), np.float32)
         actions = np.empty((books, self.agents), np.int32)
+        if self.depth:
+            from mycelial.learning.leading import Leading
+
+            leading = Leading(self.architecture, self.agents, self.depth, self.temperature, team=0)
+            never = np.zeros((books, self.agents), np.float32)
+            leading.act(self._prepared, obs, mask, never, _NO_KEY, 0, q, actions, self.turn)
+            return q, actions
         act_many(
             self._prepared,
             self._figures,
@@ -180,6 +192,8 @@ class Team:
             "format": FORMAT,
             "architecture": self.architecture.to_dict(),
             "agents": self.agents,
+            "depth": self.depth,
+            "temperature": self.temperature,
             "family": self.architecture.manifest.family.hex(),
             "hash": digest,
             "provenance": self.provenance,
@@ -206,13 +220,14 @@ class Team:
                 vectors = np.ascontiguousarray(found["vectors"], np.float32)
             architecture = Architecture(**about["architecture"])
             agents, digest, written = int(about["agents"]), str(about["hash"]), str(about["format"])
+            depth, temperature = int(about.get("depth", 0)), float(about.get("temperature", 0.5))
         except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
             raise DataError(f"policy file {path} cannot be read ({error}); export it again") from error
         if written != FORMAT:
             raise DataError(f"policy file {path} is of format {written}, this version reads {FORMAT}")
         if content_hash(vectors) != digest:
             raise DataError(f"policy file {path} was changed since it was written; export it again")
-        return cls(architecture, vectors, agents, dict(about.get("provenance", {})))
+        return cls(architecture, vectors, agents, dict(about.get("provenance", {})), depth, temperature)
 
 
 def figures_of(architecture: Architecture) -> NDArray[np.int64]:
