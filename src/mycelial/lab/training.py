@@ -80,7 +80,7 @@ def train(training: Training, folder: Path, progress: Progress | None = None) ->
         notes = trainer.resume(place)
         curve, spent = [(int(n), float(x)) for n, x in notes["curve"]], float(notes["cpu_seconds"])
     with event_files(folder, trainer.steps) as write:
-        while trainer.steps < hyper.steps:
+        while len(curve) < EVALUATIONS:
             goal = min(hyper.steps, every * (len(curve) + 1))
             while trainer.steps < goal:
                 began = time.process_time()
