@@ -22,6 +22,9 @@ from mycelial.domain.errors import DataError, OrderRejected
 from mycelial.domain.orders import Amendment, Fill, NewOrder, OrderReport, OrderStatus, Remembered, Side
 
 NEVER_ARRIVED = "never reached the exchange"
+NOT_IN_RECORDS = "not in the exchange's records"
+PRESUMED = (NEVER_ARRIVED, NOT_IN_RECORDS)  # ends that a later word of the exchange takes back
+MISSES, MISSED_NS = 3, 10 * 10**9  # look-ups, and the time they span, before a known order counts as gone
 
 
 class ExecType(StrEnum):
@@ -99,6 +102,8 @@ class Tracked:
     is_ours: bool = True
     is_seen: bool = False  # the exchange spoke of it
     cancel_sent: bool = False
+    misses: int = 0  # look-ups in a row that did not know it
+    missed_ns: int = 0  # when the first of them was made
 
     @property
     def done_lots(self) -> int:
@@ -186,7 +191,7 @@ class OrderTracker:
         self._name(order, order_id)
         order.is_seen = True
         order.touched_ns = max(order.touched_ns, now_ns)
-        if order.status in (OrderStatus.SENDING, OrderStatus.UNKNOWN) or order.reason == NEVER_ARRIVED:
+        if order.status in (OrderStatus.SENDING, OrderStatus.UNKNOWN) or order.reason in PRESUMED:
             self._set(order, OrderStatus.OPEN, "")
 
     def refused(self, client_id: str, reason: str) -> None:
@@ -248,7 +253,7 @@ class OrderTracker:
                 self.strangers.add(told.order_id)
                 return
         self._name(order, told.order_id)
-        order.is_seen = True
+        order.is_seen, order.misses = True, 0
         if told.fill is not None:
             self._fill(order, told.fill)
         if told.cum_lots is not None and told.cum_lots > order.cum_lots:
@@ -266,7 +271,7 @@ class OrderTracker:
         end = _ENDS.get(told.exec_type)
         if end is not None:
             self._finish(order, end, told.reason)
-        elif order.status in (OrderStatus.SENDING, OrderStatus.UNKNOWN) or order.reason == NEVER_ARRIVED:
+        elif order.status in (OrderStatus.SENDING, OrderStatus.UNKNOWN) or order.reason in PRESUMED:
             self._set(order, OrderStatus.OPEN, "")
             order.touched_ns = max(order.touched_ns, now_ns)
 
@@ -309,11 +314,21 @@ class OrderTracker:
     def not_found(self, client_id: str, *, asked_ns: int) -> None:
         """A look-up that began at `asked_ns` does not know the order.
 
-        That proves something only of an order that the exchange never spoke of, once its deadline has passed.
+        That proves something of an order that the exchange never spoke of, once its deadline has passed. One that it
+        had spoken of and does not know any more, again and again, was lost by the exchange itself: it counts as gone,
+        and whoever compares balances will notice what it may have taken along.
         """
         order = self._orders[client_id]
-        if order.status.is_live and not order.is_seen and asked_ns > order.deadline_ns:
-            self._set(order, OrderStatus.REFUSED, NEVER_ARRIVED)
+        if not order.status.is_live:
+            return
+        if not order.is_seen:
+            if asked_ns > order.deadline_ns:
+                self._set(order, OrderStatus.REFUSED, NEVER_ARRIVED)
+            return
+        order.missed_ns = asked_ns if order.misses == 0 else order.missed_ns
+        order.misses += 1
+        if order.misses >= MISSES and asked_ns - order.missed_ns >= MISSED_NS:
+            self._set(order, OrderStatus.CANCELED, NOT_IN_RECORDS)
 
     def doubt(self, client_id: str) -> None:
         """The exchange does not know the order by this name any more, or an answer about it is lost: look it up."""
@@ -445,7 +460,7 @@ class OrderTracker:
             self._changed[order.client_id] = None
 
     def _finish(self, order: Tracked, end: OrderStatus, reason: str) -> None:
-        if order.status.is_live or order.status is OrderStatus.REFUSED:
+        if order.status.is_live or order.status is OrderStatus.REFUSED or order.reason in PRESUMED:
             self._set(order, end, reason)
             order.changes.clear()
 

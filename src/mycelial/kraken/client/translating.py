@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from mycelial.domain.amounts import amount_of
+from mycelial.domain.amounts import DECIMALS, amount_of
 from mycelial.domain.errors import DataError
 from mycelial.domain.orders import Amendment, Fill, NewOrder, Side
 from mycelial.domain.trading_rules import TradingRules
@@ -144,12 +144,23 @@ def _fill(report: account_data.Execution, rules: TradingRules, client_id: str, s
         side,
         lots,
         ticks,
-        rules.cost(ticks, lots) if report.cost is None else amount_of(report.cost, "cost"),
+        _cost(rules, ticks, lots, report.cost),
         0 if fee is None else amount_of(fee.qty, "fee"),
         rules.quote if fee is None else fee.asset,
         report.liquidity_ind == "m",
         _moment(report.timestamp),
     )
+
+
+def _cost(rules: TradingRules, ticks: int, lots: int, printed: Decimal | None) -> int:
+    """Return what a fill cost: exactly price times quantity, unless the exchange says something else than that rounded.
+
+    Costs are printed with fewer decimals than they have, and the sum of roundings would drift away from the balance.
+    """
+    exact = rules.cost(ticks, lots)
+    if printed is None or abs(amount_of(printed, "cost") - exact) <= 10 ** (DECIMALS - rules.cost_decimals):
+        return exact
+    return amount_of(printed, "cost")
 
 
 def _reason(report: account_data.Execution) -> str:
@@ -192,7 +203,7 @@ def trade_row(exec_id: str, row: OwnTradeRow, rules: TradingRules, client_id: st
         Side(row.type),
         lots,
         ticks,
-        amount_of(row.cost, "cost"),
+        _cost(rules, ticks, lots, row.cost),
         amount_of(row.fee, "fee"),
         rules.quote,
         bool(row.maker),

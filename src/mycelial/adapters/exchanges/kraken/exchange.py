@@ -388,7 +388,7 @@ async def read_rules(rest: Rest, wanted: Sequence[str]) -> tuple[dict[str, Tradi
     ExchangeError
         If the exchange does not trade a wanted pair.
     """
-    rows: dict[str, PairRow] = await rest.ask(AssetPairs())
+    rows: dict[str, PairRow] = await rest.ask_patiently(AssetPairs())
     by_symbol: dict[str, TradingRules] = {}
     names: dict[str, TradingRules] = {}
     for key, row in rows.items():

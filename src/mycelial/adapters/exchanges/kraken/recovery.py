@@ -20,7 +20,9 @@ from mycelial.domain.trading_rules import TradingRules
 from mycelial.kraken.client.keeping import SECOND, Backoff
 from mycelial.kraken.client.tracker import Execution, OrderTracker
 from mycelial.kraken.client.translating import modern_balances, order_row, told_fill, trade_row
+from mycelial.kraken.errors import Reaction
 from mycelial.kraken.rest.account_answers import ClosedOrdersAnswer, OpenOrdersAnswer, OrderRow, TradesAnswer
+from mycelial.kraken.rest.envelope import Answered
 from mycelial.kraken.rest.queries import Balance, ClosedOrders, OpenOrders, QueryOrders, QueryTrades, TradesHistory
 
 log = logging.getLogger(__name__)
@@ -131,15 +133,34 @@ class Recovery:
     # ---- inside ----------------------------------------------------------------------------------------------------
 
     async def _query(self, order_ids: Iterable[str]) -> None:
+        """Look up orders by their ids; those that the exchange does not know are missed."""
         wanted = list(dict.fromkeys(order_ids))
         for first in range(0, len(wanted), MOST_ORDERS):
+            part = wanted[first : first + MOST_ORDERS]
             asked = self._clock.now_ns()
-            self.look_ups += 1
-            rows: dict[str, OrderRow] = await self._rest.ask_private(
-                QueryOrders(txid=tuple(wanted[first : first + MOST_ORDERS]))
-            )
-            for order_id, row in rows.items():
+            for order_id, row in (await self._rows(part)).items():
                 self._found(order_id, row, asked)
+                part.remove(order_id)
+            for order_id in part:
+                order = self._tracker.named(order_id)
+                self._tracker.strangers.discard(order_id)
+                if order is not None:
+                    self._tracker.not_found(order.client_id, asked_ns=asked)
+
+    async def _rows(self, order_ids: list[str]) -> dict[str, OrderRow]:
+        """Return the exchange's records; if it refuses a list for one id that it does not know, one by one."""
+        self.look_ups += 1
+        try:
+            rows: dict[str, OrderRow] = await self._rest.ask_private(QueryOrders(txid=tuple(order_ids)))
+        except Answered as error:
+            if error.meaning.reaction not in (Reaction.TREAT_AS_GONE, Reaction.CORRECT):
+                raise
+            if len(order_ids) == 1:
+                return {}
+            rows = {}
+            for order_id in order_ids:
+                rows |= await self._rows([order_id])
+        return rows
 
     async def _search(self, client_id: str) -> None:
         asked = self._clock.now_ns()

@@ -18,6 +18,7 @@ from mycelial.adapters.exchanges.kraken.nonce_floor import StoredNonces
 from mycelial.domain.errors import ExchangeError
 from mycelial.domain.ports import Clock
 from mycelial.kraken.client.budget import Budget
+from mycelial.kraken.client.keeping import SECOND, Backoff
 from mycelial.kraken.errors import Reaction
 from mycelial.kraken.rest.envelope import Answered, NoAnswer, result_of
 from mycelial.kraken.rest.methods import Request
@@ -28,7 +29,9 @@ from mycelial.market.venues.rules import RestRules
 
 log = logging.getLogger(__name__)
 MOST_BODY = 32 << 20
+MOST_TRIES = 4
 _POINT = 1_000_000  # micro-points
+_PASSING = (Reaction.WAIT_DECAY, Reaction.BACK_OFF, Reaction.RECONCILE)  # what time alone may cure
 
 
 class NotSent(ExchangeError):
@@ -66,6 +69,18 @@ class Rest:
         """Return the result of a public method."""
         request = public_request(query)
         return result_of(request.method, *await self._send(request))
+
+    async def ask_patiently(self, query: Query) -> Any:
+        """Return the result of a public method, trying again where no answer came or calls were too many."""
+        backoff = Backoff(0, "rest", query.__class__.__name__, base_ns=SECOND, most_ns=4 * SECOND, at_once=0)
+        while True:
+            try:
+                return await self.ask(query)
+            except (Answered, NoAnswer) as error:
+                hopeless = isinstance(error, Answered) and error.meaning.reaction not in _PASSING
+                if hopeless or backoff.failures == MOST_TRIES:
+                    raise
+                await self._clock.sleep_until(self._clock.now_ns() + backoff.next_ns())
 
     async def ask_private(self, request: Request) -> Any:
         """Return the result of a private method.

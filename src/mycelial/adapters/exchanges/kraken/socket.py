@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 MOST_FRAME = 16 << 20
 SETTLED_NS = 10 * SECOND  # a connection that lived so long was a good one
 PING_SHARE = 3  # pings in the time of a tolerated silence
+FAREWELL = aiohttp.ClientWSTimeout(ws_close=0.5)  # s; an exchange that is gone says no goodbye
 _ATTEMPT = Cost(1_000_000)
 
 
@@ -148,7 +149,7 @@ class Socket:
         try:
             async with (
                 asyncio.timeout(self._answer_ns / 1e9) as connecting,
-                self._session.ws_connect(self._url, max_msg_size=MOST_FRAME, autoping=True) as socket,
+                self._session.ws_connect(self._url, max_msg_size=MOST_FRAME, autoping=True, timeout=FAREWELL) as socket,
             ):
                 connecting.reschedule(None)
                 self._socket, self._heard_ns = socket, self._clock.now_ns()
