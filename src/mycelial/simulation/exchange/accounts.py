@@ -32,7 +32,7 @@ class Account:
     ----------
     name : a word for people.
     tier : starter, intermediate or pro.
-    balances : opening funds, whole units of each asset by its modern name.
+    balances : opening funds, whole units of each asset by its modern name; assets of no listed pair are left out.
     limited : whether the exchange counts its messages and orders; Kraken knows no account without, load tests do.
     """
 

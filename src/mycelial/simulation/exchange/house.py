@@ -145,8 +145,11 @@ class House:
         self.out: list[Event] = []
         self.cancel_reason = ""
         self._serial = self._tie = 0
+        traded = {asset for one in listings.values() for asset in (one.pair.base, one.pair.quote)}
         for n, one in enumerate(accounts):
             for asset, amount in one.balances.items():
+                if asset not in traded:
+                    continue
                 self.ledger(n, self.now, "deposit", self.ids.next("Q"), asset, amount * UNITS, 0)
 
     def next_serial(self) -> int:
