@@ -206,6 +206,10 @@ class _LevelFeed:
         np.multiply(rows["price"], listed.tick_step, out=entries[:, 0])
         np.multiply(rows["lots"], listed.lot_step, out=entries[:, 1])
         bids = rows["side"] == 0
+        if not snapshot:
+            # What leaves comes first: a client that cuts its book after each entry must not cut what stays.
+            leaving_first = np.argsort(entries[:, 1] > 0, kind="stable")
+            entries, bids = entries[leaving_first], bids[leaving_first]
         checksum = int(published.messages["checksum"][-1])
         return BookUpdate(
             listed.symbol, self._depth, self._seq, now_ns, entries[bids], entries[~bids], checksum, snapshot
