@@ -59,9 +59,7 @@ def answer(desk: Desk, key: ApiKey, query: Query) -> Any:
         case queries.QueryOrders():
             return _orders(desk, account, query)
         case queries.OrderAmends():
-            if not desk.exchange.orders(account, [query.order_id]):
-                raise Refused(errors.UNKNOWN_ORDER)
-            return answers.AmendsAnswer((), 0)
+            return _amends(desk, account, query)
         case queries.TradesHistory():
             return _trades(desk, account, query)
         case queries.QueryTrades():
@@ -78,6 +76,31 @@ def answer(desk: Desk, key: ApiKey, query: Query) -> Any:
         case queries.GetWebSocketsToken():
             return answers.Token(desk.tokens.issue(key), desk.tokens.valid_ns // SECOND)
     raise TypeError(f"{type(query).__name__} is not private")
+
+
+def _amends(desk: Desk, account: int, query: queries.OrderAmends) -> answers.AmendsAnswer:
+    """Return an order as it was placed and as each amend left it."""
+    if not desk.exchange.orders(account, [query.order_id]):
+        raise Refused(errors.UNKNOWN_ORDER)
+    rows = []
+    for note in desk.exchange.amends(account, query.order_id):
+        pair = desk.table.pairs[note.terms.symbol]
+        display, limit, trigger = note.terms.display, note.terms.limit, note.terms.trigger
+        rows.append(
+            answers.AmendRow(
+                amend_id=note.amend_id,
+                amend_type=note.kind,
+                order_qty=decimal(note.terms.qty, pair.lot_decimals),
+                display_qty=decimal(display, pair.lot_decimals) if display else None,
+                remaining_qty=decimal(note.remaining, pair.lot_decimals),
+                limit_price=decimal(limit, pair.price_decimals) if limit else None,
+                trigger_price=decimal(trigger, pair.price_decimals) if trigger else None,
+                reason=note.reason or None,
+                post_only=note.terms.post_only,
+                timestamp=note.time_ns // 1_000_000,
+            )
+        )
+    return answers.AmendsAnswer(tuple(rows), len(rows))
 
 
 def _trade_balance(desk: Desk, account: int, query: queries.TradeBalance) -> answers.TradeBalanceRow:

@@ -154,7 +154,7 @@ class Session:
     def _pair(self, symbol: str) -> Pair:
         pair = self.desk.table.by_symbol(symbol)
         if pair is None:
-            raise Refused(errors.UNKNOWN_PAIR)
+            raise Refused(replies.pair_not_supported(symbol))
         return pair
 
     # ----------------------------------------------------------------------------------------------- subscriptions
