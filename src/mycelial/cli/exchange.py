@@ -9,8 +9,11 @@ import typer
 
 from mycelial.cli.options import Json
 from mycelial.cli.output import note
+from mycelial.cli.run_bot import run_bot
 
 app = typer.Typer(no_args_is_help=True, help="Simulated exchanges that anybody's client can connect to.")
+
+app.command("run-bot")(run_bot)
 
 LOOPBACK = "127.0.0.1"
 PAIRS = ["BTC/USD", "ETH/USD", "SOL/USD"]
