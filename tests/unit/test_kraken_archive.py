@@ -169,8 +169,9 @@ def test_a_killed_import_goes_on_where_it_was(tmp_path):
         "import os, signal, sys\nfrom pathlib import Path\n"
         "from mycelial.adapters.data import kraken_archive\n"
         "kraken_archive.BLOCK_BYTES = 1 << 14\n"
-        "def progress(fraction, rows):\n    if rows > 30_000: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"archive, out = Path({str(archive)!r}), Path({str(out)!r})\n"
+        "def progress(fraction, rows):\n"
+        "    if rows > 21_000 and list(out.rglob('*.partial')): os.kill(os.getpid(), signal.SIGKILL)\n"
         "list(kraken_archive.import_archive(archive, out, imported_at='x', progress=progress))\n"
     )
     killed = subprocess.run([sys.executable, "-c", script], check=False)
