@@ -31,6 +31,11 @@ def until_done(order_id: str) -> dict:
     return {**picked(order, "type", "side", "amount"), "fee": order["fee"]}
 
 
+def order_trades(order_id: str) -> list:
+    ids = kraken.fetch_order(order_id, SYMBOL)["info"]["trades"]
+    return kraken.fetch_order_trades(order_id, SYMBOL, params={"trades": ids})
+
+
 # Market data.
 seen.step("market", lambda: kraken.load_markets()[SYMBOL])
 seen.step("symbols", lambda: sorted(kraken.markets))
@@ -103,7 +108,7 @@ seen.step("disarmed", lambda: kraken.cancel_all_orders_after(0)["result"])
 
 # History.
 seen.step("my_trades", lambda: [one for one in kraken.fetch_my_trades(SYMBOL) if one["order"] in (bought, sold)])
-seen.step("order_trades", lambda: [one["order"] for one in kraken.fetch_order_trades(bought, SYMBOL)])
+seen.step("order_trades", lambda: [one["order"] for one in order_trades(bought)])
 seen.step("closed", lambda: [picked(one) for one in kraken.fetch_closed_orders(SYMBOL)])
 seen.step(
     "ledger", lambda: [(one["type"], one["currency"], one["amount"]) for one in kraken.fetch_ledger("USD", limit=5)]

@@ -181,7 +181,7 @@ async def order_book() -> dict:
     await client.start()
     await client.add_book(pairs=[SYMBOL])
     for _ in range(300):
-        if updates > 25:
+        if updates > 100:
             break
         await asyncio.sleep(0.1)
     book = client.get(pair=SYMBOL)

@@ -1,1 +1,0 @@
-"""Unmodified third-party clients against our exchange, in an environment of their own."""
