@@ -133,6 +133,10 @@ def test_an_order_lives_from_placing_to_history(exchange: Running) -> None:
     amended = exchange.private("pro-2", "AmendOrder", cl_ord_id="mine-1", order_qty="0.02")["result"]
     assert amended["amend_id"].startswith("T")
     assert exchange.private("pro-2", "QueryOrders", txid=txid)["result"][txid]["vol"] == "0.02000000"
+    history = exchange.private("pro-2", "OrderAmends", order_id=txid)["result"]["amends"]
+    assert [(one["amend_type"], one["order_qty"]) for one in history] == [
+        *(("original", "0.01000000"), ("user", "0.02000000"))
+    ]
     assert exchange.private("pro-2", "CancelOrder", txid=txid)["result"] == {"count": 1}
     assert exchange.private("pro-2", "CancelOrder", txid=txid)["error"] == ["EOrder:Unknown order"]
     closed = exchange.private("pro-2", "ClosedOrders")["result"]["closed"][txid]

@@ -33,6 +33,8 @@ def converted(fields: dict[str, Any], kind: type[T]) -> T:
             continue
         if name in lists and isinstance(value, str):
             value = [one.strip() for one in value.split(",") if one.strip()]
+        elif name == "pair" and isinstance(value, list):  # TradeVolume may name pairs by objects
+            value = [one.get("pair", one) if isinstance(one, dict) else one for one in value]
         elif name in texts and isinstance(value, int | Decimal) and not isinstance(value, bool):
             value = str(value) if isinstance(value, int) or not is_sane(value) else f"{value:f}"
         given[name] = value

@@ -31,6 +31,7 @@ class Opened:
             "rest": addresses.rest,
             "ws": addresses.ws,
             "ws_auth": addresses.ws_auth,
+            "ws_l3": addresses.ws_auth,
             "admin": addresses.admin,
             "keys": [self._key(one) for one in self.exchange.keys],
             "pairs": list(self.exchange.listings),

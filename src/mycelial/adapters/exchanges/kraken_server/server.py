@@ -23,6 +23,7 @@ from mycelial.domain.errors import ConfigError
 from mycelial.simulation.exchange.exchange import SimulatedExchange
 from mycelial.simulation.scenarios.injections import ONE
 
+LOOPBACK = "127.0.0.1"
 SLICE_S = 0.01  # of wall time between two steps of the market
 MOST_STEP_NS = 50_000_000  # market time in one step: what an order may have to wait for
 MOST_BEHIND_S = 1.0  # of wall time a market that cannot keep up lags before its clock is set back
@@ -83,6 +84,8 @@ class Server:
     async def listening(self, host: str, port: int) -> AsyncIterator[Addresses]:
         """Open the doors: REST at `port`, then the two WebSockets and the admin endpoint; 0 takes free ports.
 
+        The admin endpoint listens on loopback whatever `host` is.
+
         Raises
         ------
         ConfigError
@@ -101,11 +104,12 @@ class Server:
                 runner = web.ServerRunner(server, shutdown_timeout=1.0)
                 await runner.setup()
                 runners.append(runner)
-                site = web.TCPSite(runner, host, port + n if port else 0, backlog=1024)
+                where = LOOPBACK if name == "admin" else host  # who may bend the market sits at this machine
+                site = web.TCPSite(runner, where, port + n if port else 0, backlog=1024)
                 try:
                     await site.start()
                 except OSError as error:
-                    wanted = f"{host}:{port + n if port else 0}"
+                    wanted = f"{where}:{port + n if port else 0}"
                     raise ConfigError(f"cannot listen on {wanted}: {error.strerror}; choose another --port") from None
                 address = runner.addresses[0]
                 shown = f"[{address[0]}]" if ":" in address[0] else address[0]
