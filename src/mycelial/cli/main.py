@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from mycelial.cli import calibrate, config, data, demo, doctor, exchange, facts, learn, runs, sim
+from mycelial.cli import calibrate, config, data, demo, doctor, exchange, facts, learn, runs, sim, trade
 from mycelial.domain.errors import Interrupted, MycelialError
 
 TRACEBACK = "MYCELIAL_TRACEBACK"  # environment variable for people who mend mycelial
@@ -29,6 +29,7 @@ app.add_typer(facts.app, name="facts")
 app.add_typer(sim.app, name="sim")
 app.add_typer(learn.app, name="learn")
 app.add_typer(exchange.app, name="exchange")
+app.add_typer(trade.app, name="trade")
 app.add_typer(runs.app, name="runs")
 app.command()(demo.demo)
 app.add_typer(calibrate.app, name="calibrate")

@@ -46,6 +46,12 @@ class VerificationFailed(MycelialError):
     exit_code = 7
 
 
+class TimedOut(MycelialError):
+    """Something that was waited for did not happen in time."""
+
+    exit_code = 5
+
+
 class ExchangeError(MycelialError):
     """An exchange refused, limited or garbled a request."""
 
