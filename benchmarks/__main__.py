@@ -17,6 +17,7 @@ BENCHMARKS = (
     "intraday_speed",
     "intraday_realism",
     "exchange_core",
+    "learning_speed",
 )
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
