@@ -50,9 +50,8 @@ def main(quick: bool = False) -> None:
 
     heading("One decision of an exported policy (O=32, U=5, hidden 64)")
     for memory in ("none", "gru"):
-        print(
-            f"   {memory:8s} {_decision(Architecture(SEEN, CHOICES, memory=memory), 4_000 if quick else 20_000)}   asked 5 us"
-        )
+        architecture = Architecture(SEEN, CHOICES, memory=memory)
+        print(f"   {memory:8s} {_decision(architecture, 4_000 if quick else 20_000)}   asked 5 us")
 
     heading(f"One update of {AGENTS} agents on {ROWS} rows each, O=32, hidden 64 (CPU ms, median)")
     for name, update in (("jax", _ours("jax")), ("numpy", _ours("numpy")), ("peer: equinox + optax", _equinox())):

@@ -29,9 +29,8 @@ from mycelial.lab.executors import executor_named
 from mycelial.lab.federated.campaign import speed_bench
 from mycelial.lab.statistics import interval, iqm
 from mycelial.lab.training import EVALUATIONS, RESULT, Training, train
-from mycelial.learning.evaluation import greedy_returns
+from mycelial.learning.evaluation import Deciding, greedy_returns
 from mycelial.learning.hyper import Hyper
-from mycelial.learning.policy import Team
 from mycelial.learning.tabular import Reasoning, play
 from mycelial.learning.task import TeamTask
 
@@ -262,7 +261,7 @@ def _train_seed(job: tuple[Bench, int, Path], progress: Progress | None = None) 
     twin = rung.task(2 * EPISODES, False)
     judge = rung.judge(EPISODES) if own else twin
 
-    def evaluate(team: Team, number: int) -> float:
+    def evaluate(team: Deciding, number: int) -> float:
         if number >= EVALUATIONS - LAST:
             judged[number] = float(greedy_returns(team, judge, HELD_OUT + 1_000 * seed + number).mean())
         return float(greedy_returns(team, twin, HELD_OUT + 1_000 * seed + number).mean())
@@ -272,7 +271,7 @@ def _train_seed(job: tuple[Bench, int, Path], progress: Progress | None = None) 
     if partly.is_file():
         judged |= {int(number): score for number, score in json.loads(partly.read_text()).items()}
 
-    def remembered(team: Team, number: int) -> float:
+    def remembered(team: Deciding, number: int) -> float:
         score = evaluate(team, number)
         partly.write_text(json.dumps(judged))
         return score

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mycelial.learning.evaluation import Deciding
 from mycelial.learning.hyper import Hyper
 from mycelial.learning.loop import Trainer
 from mycelial.learning.policy import Team, write_whole
@@ -21,7 +22,7 @@ from mycelial.learning.task import TeamTask
 CHECKPOINT, RESULT, POLICY, EVENTS = "checkpoint.npz", "result.json", "policy.npz", "events"
 EVALUATIONS = 20
 
-Evaluate = Callable[[Team, int], float]  # team, number of the evaluation -> score
+Evaluate = Callable[[Deciding, int], float]  # team, number of the evaluation -> score
 Progress = Callable[[float, int], None]  # share done, steps so far
 
 
@@ -89,7 +90,7 @@ def train(training: Training, folder: Path, progress: Progress | None = None) ->
                 spent += 0.0 if first else time.process_time() - began  # the first round compiles
                 if progress is not None:
                     progress(min(1.0, trainer.steps / hyper.steps), trainer.steps)
-            curve.append((trainer.steps, training.evaluate(trainer.team(), len(curve))))
+            curve.append((trainer.steps, training.evaluate(trainer.decider(), len(curve))))
             write(trainer.steps, {**trainer.metrics, "score": curve[-1][1]})
             trainer.checkpoint(place, curve=curve, cpu_seconds=spent)
     provenance = {"task": training.name, "seed": training.seed, "steps": trainer.steps, "hyper": hyper.to_dict()}

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mycelial.domain.errors import DataError
-from mycelial.learning.policy import Team
-from mycelial.learning.task import TeamTask
+from mycelial.learning.task import Actions, Bools, Floats, TeamTask
 
 
-def greedy_returns(team: Team, task: TeamTask, seed: int, *, most_steps: int = 100_000) -> NDArray[np.float64]:
+class Deciding(Protocol):
+    """A team ready to decide: `policy.Team`, `haven.HavenTeam`."""
+
+    def memory(self, books: int) -> Floats:
+        """Return what the members of `books` books remember at the start, [B, N, ...]."""
+        ...
+
+    def act(self, obs: Floats, mask: Bools, memory: Floats | None = None) -> Actions:
+        """Return the greedy actions int32[B, N]; `memory` is moved on in place."""
+        ...
+
+
+def greedy_returns(team: Deciding, task: TeamTask, seed: int, *, most_steps: int = 100_000) -> NDArray[np.float64]:
     """Return the team's undiscounted return of the first episode of every book: float64[B].
 
     Counting one episode of each book, however long, keeps short ones from being counted more often.

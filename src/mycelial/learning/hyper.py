@@ -11,6 +11,7 @@ Credit = Literal["vdn", "none"]
 Sharing = Literal["none", "group"]
 Backend = Literal["jax", "numpy"]
 Exchange = Literal["central", "scalar", "consensus"]
+Coordination = Literal["none", "haven"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,9 @@ class Hyper:
         Sum of utilities against one team target, or every member against its own (independent Q-learning).
     exchange : ``central``, ``scalar`` or ``consensus``
         Whether utilities are added up in one place, or members tell each other scalars (see `exchange`).
+    coordination : ``none`` or ``haven``
+        Whether an upper level picks one of `macros` macro-actions every `horizon` steps and adds `intrinsic` times its
+        advantage to what the lower level is paid (see `haven`).
     depth, temperature : int, float
         Recursive reasoning between pairs of members (see `dyads`), 0 to 3; temperature of the answers worked out.
     sharing : ``none`` or ``group``
@@ -83,6 +87,10 @@ class Hyper:
     adam_epsilon: float = 1e-5
     checkpoint: int = 500_000
     exchange: Exchange = "central"
+    coordination: Coordination = "none"
+    horizon: int = 4
+    macros: int = 8
+    intrinsic: float = 1.0
     depth: int = 0
     temperature: float = 0.5
     backend: Backend = "jax"
@@ -102,6 +110,10 @@ class Hyper:
         for name in ("steps", "segment", "epochs", "minibatches", "hidden", "frames", "checkpoint"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"learning: {name} = {getattr(self, name)} must be at least 1")
+        if self.coordination == "haven" and (self.sharing != "none" or self.replay or self.normalise or self.depth):
+            raise ConfigError("learning: an upper level needs own weights, and no replay, normaliser or best responses")
+        if min(self.horizon, self.macros) < 1:
+            raise ConfigError("learning: horizon and macros must be at least 1")
         if not 0 <= self.depth <= 3:
             raise ConfigError(f"learning: depth = {self.depth} must be 0 to 3")
         if self.depth and (

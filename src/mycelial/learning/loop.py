@@ -19,6 +19,7 @@ from mycelial.domain.errors import ConfigError, DataError, NotFound
 from mycelial.domain.seeds import generator, stream_key
 from mycelial.learning.batch import Learner, Segment, Weights
 from mycelial.learning.forward import act_many, scratch_size
+from mycelial.learning.haven import HavenTeam, Upper, team_of
 from mycelial.learning.hyper import Hyper
 from mycelial.learning.leading import Leading, LearningToLead
 from mycelial.learning.networks import Architecture, first_weights
@@ -49,8 +50,12 @@ class Trainer:
         self.task = task if hyper.frames == 1 else Stacked(task, hyper.frames)
         self.hyper, self.seed = hyper, seed
         self.shares = hyper.sharing == "group" and task.agents > 1
+        self._upper = None
+        if hyper.coordination == "haven":
+            self._upper = Upper(self.task.observation_size, task.agents, hyper, seed, family_seed)
+        appended = (task.agents if self.shares else 0) + (hyper.macros if self._upper else 0)
         self.architecture = Architecture(
-            self.task.observation_size + (task.agents if self.shares else 0),
+            self.task.observation_size + appended,
             task.actions,
             hyper.hidden,
             hyper.memory,
@@ -109,8 +114,14 @@ class Trainer:
         first = np.where(moved[:, None], np.float32(0), old.first)
         self._weights = old._replace(online=vectors.copy(), target=old.target + change, first=first)
 
+    def decider(self, **provenance: Any) -> Team | HavenTeam:
+        """Return what decides as training does now: the team, with its upper level where it has one."""
+        if self._upper is not None:
+            return team_of(self._upper, self.architecture, self.parameters(), provenance)
+        return self.team(**provenance)
+
     def team(self, **provenance: Any) -> Team:
-        """Return the team as it is now, ready to decide without this trainer."""
+        """Return the team as it is now, ready to decide without this trainer (its lower level, where it has two)."""
         return Team(
             self.architecture, self.parameters(), self.task.agents, provenance, self.hyper.depth, self.hyper.temperature
         )
@@ -127,6 +138,8 @@ class Trainer:
         arrays |= {"returns": self._returns, "memory": self._memory}
         if self._leading is not None:
             arrays["surprise"] = np.array([self._leading.learner.surprise, self._leading.learner.risen])
+        if self._upper is not None:
+            arrays |= {f"upper.{name}": value for name, value in self._upper.snapshot().items()}
         if self._replay is not None and self._replay.size:
             arrays |= {f"replay.{name}": value for name, value in self._replay.snapshot().items()}
         if isinstance(self.task, Resumable):
@@ -164,7 +177,7 @@ class Trainer:
             raise DataError(f"checkpoint {path} belongs to a training with other numbers; delete it or use its own")
         self.steps, self.rounds = about["steps"], about["rounds"]
         self._checkpoint_at, self.metrics = about["checkpoint_at"], about["metrics"]
-        rooms = {room: _room(arrays, room) for room in ("weights", "scale", "replay", "task")}
+        rooms = {room: _room(arrays, room) for room in ("weights", "scale", "replay", "task", "upper")}
         online, target, first, second, updates = (rooms["weights"][name] for name in Weights._fields)
         self._weights = Weights(online, target, first, second, int(updates))
         self._scale.restore(rooms["scale"])
@@ -178,12 +191,19 @@ class Trainer:
             self._see(self.task.restore(rooms["task"]))
         else:
             self._see(self.task.reset(_episode_seed(self.seed, self.steps)))
+        if self._upper is not None:
+            self._upper.restore(rooms["upper"])
+            self._obs[:, :, self._upper.seen :] = np.eye(self.hyper.macros)[self._upper.macro]
         return dict(about["notes"])
 
     def _see(self, seen: Observation) -> None:
+        if self._upper is not None:
+            self._upper.begin(seen.obs, self.hyper.epsilon(self.steps), self.steps)
         self._obs, self._mask = self._told(seen.obs), seen.mask.copy()
 
     def _told(self, obs: Floats) -> Floats:
+        if self._upper is not None:
+            return self._upper.told(obs)
         return with_identity(obs) if self.shares else np.array(obs, np.float32, order="C")
 
     def _live(self) -> Segment:
@@ -220,8 +240,14 @@ class Trainer:
                 )  # fmt: skip
             step = task.step(segment.action[t])
             ended = step.terminated | step.truncated
+            final = self._told(step.final_obs) if ended.any() else None  # with the macro-action in force
+            if self._upper is not None:
+                begins = ended | ((t + 1) % hyper.horizon == 0)
+                self._upper.choose(step.obs, begins, hyper.epsilon(self.steps), self.steps + t * books + 1)
             self._obs, self._mask = self._told(step.obs), step.mask.copy()
-            segment.next_obs[t] = self._told(step.final_obs) if ended.any() else self._obs
+            segment.next_obs[t] = self._obs
+            if final is not None:
+                segment.next_obs[t, ended] = final[ended]
             segment.next_mask[t] = self._mask
             segment.next_mask[t, ended] = True
             segment.terminated[t], segment.ended[t] = step.terminated, ended
@@ -245,6 +271,10 @@ class Trainer:
         hyper = self.hyper
         if self.architecture.normalise:
             self._weights = self._weights._replace(online=self._normalised(fresh.obs))
+        rate = hyper.rate_at(self.steps)
+        if self._upper is not None:
+            fresh, said = self._upper.learn(fresh, self.steps / hyper.steps, rate)
+            self.metrics |= said
         rng = generator(self.seed, "learning", "minibatch", self.rounds)
         batch = fresh
         if self._replay is not None:
@@ -257,7 +287,6 @@ class Trainer:
             raise DataError(f"learning: {units} rows cannot be split into {hyper.minibatches} minibatches; use fewer")
         passes = [rng.permutation(units)[: size * hyper.minibatches] for _ in range(hyper.epochs)]
         order = np.stack(passes).reshape(-1, size).astype(np.int32)
-        rate = hyper.rate_at(self.steps)
         if self._leading is not None:
             self._weights, told = self._leading.learn(self._weights, batch, order, rate)
         else:
