@@ -296,7 +296,10 @@ instants = st.integers(0, 4 * 10**18)
 pairs = st.sampled_from([packaged_venue("kraken").pair(one) for one in ("BTC/USD", "DOGE/USD", "ETH/BTC")])
 
 
-@given(pair=pairs, bids=st.lists(st.tuples(ticks, lots)), asks=st.lists(st.tuples(ticks, lots)), at=instants)
+signed = st.integers(-(10**8), 10**8)
+
+
+@given(pair=pairs, bids=st.lists(st.tuples(signed, lots)), asks=st.lists(st.tuples(ticks, lots)), at=instants)
 def test_fast_books_equal_written_structs(pair: Pair, bids: list[Any], asks: list[Any], at: int) -> None:
     halves = [
         tuple(market.Level(decimal(p, pair.price_decimals), decimal(q * 10, pair.lot_decimals)) for p, q in half)

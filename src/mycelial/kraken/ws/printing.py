@@ -156,6 +156,9 @@ class PairPrinter:
             return ",".join(f'{{"price":{self.price(ticks)},"qty":{self.quantity(lots)}}}' for ticks, lots in levels)
         rows = []
         for ticks, lots in levels:
+            if ticks < 0:  # a falsified feed
+                rows.append(f'{{"price":{self.price(ticks)},"qty":{self.quantity(lots)}}}')
+                continue
             price, price_part = divmod(ticks * tick, price_one)
             qty, qty_part = divmod(lots * lot, lot_one)
             rows.append(f'{{"price":{price}.{price_part:0{price_digits}d},"qty":{qty}.{qty_part:0{lot_digits}d}}}')
