@@ -55,6 +55,17 @@ def refused(exchange: SimulatedExchange, command: object, account: int = 0) -> R
     return outcome.reason
 
 
+def test_trades_before_the_opening_trigger_nothing():
+    exchange = SimulatedExchange([ETH], 3, warm_up_ns=20 * SECOND_NS, history=False)
+    last, low = exchange.ticker(ETH).last, min(trade.price for trade in exchange.trades(ETH, 1_000))
+    stop = AddOrder(symbol=ETH, side=Side.SELL, type=OrderType.STOP_LOSS, qty=QTY, trigger=Price(low))
+
+    order = place(exchange, stop)
+
+    assert low < last
+    assert kinds(exchange.drain(), order) == ["pending_new", "new"]
+
+
 def test_market_order_is_pending_then_new_then_trades_then_filled(exchange):
     order = place(exchange, market(Side.BUY, QTY))
 

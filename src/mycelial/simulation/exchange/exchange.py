@@ -140,6 +140,7 @@ class SimulatedExchange:
         self._pair_modes = {name: self.venue.pair(name).mode for name in names}
         self._told_modes: dict[str, Mode] = {}
         house.now = now_ns
+        waiting.follow_up(house)  # trades before the opening trigger nothing
         self.set_mode(Mode.ONLINE)
         self._publish()
         self.drain()
