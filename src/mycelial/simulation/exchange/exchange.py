@@ -423,8 +423,10 @@ class SimulatedExchange:
     @property
     def mode(self) -> Mode:
         """Mode of the whole exchange: the one it was put into, or the one in which all its pairs stand."""
-        modes = {floor.mode for floor in self._house.floors.values()}
-        return modes.pop() if self._system == Mode.ONLINE and len(modes) == 1 else self._system
+        if self._system != Mode.ONLINE:
+            return self._system
+        modes = {floor.market.book.state.scalar("mode") for floor in self._house.floors.values()}
+        return Mode(modes.pop()) if len(modes) == 1 else self._system
 
     def pair_mode(self, symbol: str) -> Mode:
         """Return the mode of a pair's market."""
