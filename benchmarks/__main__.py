@@ -14,6 +14,7 @@ BENCHMARKS = (
     "book_feeds",
     "book_logs",
     "environment_speed",
+    "exchange_load",
     "intraday_speed",
     "intraday_realism",
     "exchange_core",
