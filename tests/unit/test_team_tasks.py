@@ -106,6 +106,19 @@ def test_encoding_tells_nothing_the_package_does_not_show() -> None:
         np.testing.assert_array_equal(encode(field, seen.final_obs), encoded.final_obs)
 
 
+def test_what_is_left_takes_the_place_of_the_food_that_was_nearest() -> None:
+    field = field_named("lbf-8x8-2p-2f-coop")
+    size = (field.encoded_size - 21) // 2  # figures of one food
+    both = np.array([[5.0, 5.0, 3.0, 1.0, 1.0, 3.0, 0.0, 1.0, 1.0, 1.0, 2.0, 2.0]], np.float32)  # far, near, players
+    left = np.array([[1.0, 1.0, 3.0, -1.0, -1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 2.0]], np.float32)
+
+    with_both, with_one = encode(field, both)[0, 21:], encode(field, left)[0, 21:]
+
+    np.testing.assert_array_equal(with_both[:size], with_one[:size])
+    assert with_both[size] == 1.0
+    assert not with_one[size:].any()
+
+
 def test_spreading_is_the_packages_step_by_step() -> None:
     pytest.importorskip("mpe2")
     twin, package = Spread(3, 4, encoded=False), PackagedSpread(3, 4, encoded=False)

@@ -175,8 +175,9 @@ def encode(field: Field, raw: Floats) -> Floats:
     Of the player itself: row and column as a share of the field, which borders it stands at, its level. Of every
     other: offset (one-hot within +-2), whether seen, level. Of every food: whether there, level, whether the player can
     take it alone, whether those next to it can, whether the player is next to it, distance, offset (one-hot), and for
-    every other player offset, distance, whether next to it and whether the two could take it. Nothing is added that the
-    package does not show.
+    every other player offset, distance, whether next to it and whether the two could take it. The foods nearest to all
+    players together come first: whichever a team learns to fetch first, what is left takes its place. Nothing is added
+    that the package does not show.
     """
     rows = np.ascontiguousarray(raw, np.float32).reshape(-1, field.raw_size)
     told = np.zeros((len(rows), field.encoded_size), np.float32)
@@ -384,7 +385,10 @@ def _encode(rules: Any, raw: Any, told: Any) -> None:
             told[at + 3 + min(max(y, -2), 2) + 2] = 1.0
             told[at + 8 + min(max(x, -2), 2) + 2] = 1.0
         at += _TOLD_OF_OTHER
-    for f in range(foods):
+    told_already = 0  # foods, one bit each
+    for _ in range(foods):
+        f = _next_food(raw, foods, players, told_already)
+        told_already |= 1 << f
         level = raw[3 * f + 2]
         y, x = int(raw[3 * f]), int(raw[3 * f + 1])
         mine = raw[me + 2]
@@ -408,6 +412,25 @@ def _encode(rules: Any, raw: Any, told: Any) -> None:
                 told[at + 2], told[at + 3] = apart == 1, apart * unit
                 told[at + 4] = mine + raw[other + 2] >= level
             at += _TOLD_OF_PAIR
+
+
+@helper
+def _next_food(raw: Any, foods: int, players: int, told_already: int) -> int:
+    """Return the food nearest to all players seen together, of those not told already; empty places come last."""
+    found, least = -1, 0
+    for f in range(foods):
+        if (told_already >> f) & 1:
+            continue
+        apart = 1 << 30
+        if raw[3 * f + 2] > 0.0:
+            apart = 0
+            for p in range(players):
+                one = 3 * (foods + p)
+                if raw[one] >= 0.0:
+                    apart += abs(int(raw[one]) - int(raw[3 * f])) + abs(int(raw[one + 1]) - int(raw[3 * f + 1]))
+        if found < 0 or apart < least:
+            found, least = f, apart
+    return found
 
 
 @helper
