@@ -24,12 +24,12 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of the training. [default: runs/swarm-SEED]")
     ] = None,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Environment steps of each group.")] = 900_000,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Environment steps of each group.")] = 500_000,
     groups: Annotated[
         str | None,
         typer.Option("--groups", help="Regimes, one a group, e.g. middle,thin. [default: liquid,middle,thin]"),
     ] = None,
-    books: Annotated[int, typer.Option("--books", min=1, help="Markets of a group side by side.")] = 128,
+    books: Annotated[int, typer.Option("--books", min=1, help="Markets of a group side by side.")] = 64,
     sharing: Annotated[str, typer.Option("--sharing", help="none, or group: members of a group share weights.")] = (
         "group"
     ),

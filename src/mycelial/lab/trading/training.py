@@ -35,11 +35,11 @@ ROUND_NS = 1_000_000_000
 CENTRAL = "central"
 STRESSED = 6  # worlds outside of the ordinary range on a full panel of the gate; three times as many inside
 LEARNER = Hyper(
-    steps=1_500_000,
+    steps=500_000,
     backend="numpy",
     gamma=0.9,
     trace=0.3,
-    rate=5e-4,
+    rate=1.5e-3,
     last_rate=0.05,
     segment=32,
     epochs=2,
@@ -86,8 +86,8 @@ class Plan:
 
     groups: tuple[Group, ...] = GROUPS
     seats: int = 4
-    books: int = 128
-    steps: int = 1_500_000
+    books: int = 64
+    steps: int = 500_000
     hyper: Hyper = LEARNER
     gossip: bool = True
     topology: Topology = field(default_factory=lambda: Topology("complete"))
@@ -95,7 +95,7 @@ class Plan:
     every: int = 65_536
     gate: bool = True
     central: bool = False
-    average: float = 0.98
+    average: float = 0.97
     trading: TradingConfig = field(default_factory=TradingConfig)
 
     def __post_init__(self) -> None:

@@ -22,7 +22,8 @@ from mycelial.lab.trading.policies import (
     quote_pair,
 )
 
-OFFSETS = (0.5, 0.65, 0.8, 0.95, 1.1, 1.4, 1.8)
+OFFSETS = (0.5, 0.65, 0.8, 0.95, 1.2, 1.8)
+CLOCKS = ((30.0, 60.0), (10.0, 10.0))  # seconds to a refresh, and after a fill: Hummingbot's own, and eager
 GAMMAS = (0.003, 0.01, 0.03, 0.1, 0.3)  # times 1 / half spread, per typical order
 PROBES = (0.4, 0.7, 1.0, 1.4)
 
@@ -63,7 +64,9 @@ def baselines(config: TradingConfig, seeds: Sequence[int] = (0,), worlds: int = 
         for fees in (False, True)
         for horizon in (None, 20)
     ]
-    fixed: list[Policy] = [FixedSpread(offset, skewed=skewed) for offset in OFFSETS for skewed in (True, False)]
+    fixed: list[Policy] = [
+        FixedSpread(offset, *clock, skewed=skewed) for offset in OFFSETS for clock in CLOCKS for skewed in (True, False)
+    ]
     skewed: list[Policy] = [SkewedQuotes(offset, skew) for offset in OFFSETS for skew in (0.25, 0.5, 1.0)]
     chosen = [best_of(config, family, seeds, worlds) for family in (stoikov, fixed, skewed)]
     return [*chosen, BuyAndHold(), Random(), DoNothing()]
