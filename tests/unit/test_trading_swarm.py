@@ -13,6 +13,7 @@ from mycelial.cli.main import app
 from mycelial.domain.errors import ConfigError, DataError, NotFound
 from mycelial.environment.trading import TradingConfig, TradingTask, regime
 from mycelial.environment.trading.pooled import Pooled
+from mycelial.lab.trading.demonstration import demonstrate, section
 from mycelial.lab.trading.evaluation import compare, play
 from mycelial.lab.trading.folder import begin, export, load_team, needed_mib, opened, plan_of, train_in
 from mycelial.lab.trading.policies import (
@@ -253,3 +254,19 @@ def test_trained_team_forgets_between_episodes():
     one, two = play(CONFIG, policy, [1], 2), play(CONFIG, policy, [1], 2)
 
     assert one.profit.tobytes() == two.profit.tobytes()
+
+
+def test_demonstration_shows_curve_table_and_section():
+    pytest.importorskip("plotly")
+
+    found = demonstrate(1, steps=4_096, seeds=3, worlds=1)
+    shown = section(found)
+
+    assert [point["steps"] for point in found.curve] == [0, 16_384]
+    assert found.adopted == 2
+    assert [row.policy for row in found.rows[:2]] == ["swarm", "fixed spread (pure market making)"]
+    assert found.rows[0].swarm_gains is None
+    assert all(row.swarm_gains.p_adjusted >= row.swarm_gains.p_value for row in found.rows[1:5])
+    assert shown.html.count("<tr>") == 11
+    assert len(shown.figures[0].data) == 4
+    assert json.dumps(found.to_dict())

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from html import escape
+from importlib.util import find_spec
 from typing import Any
 
 from mycelial.domain.errors import MissingExtra
@@ -48,6 +49,8 @@ class Demonstration:
     curve: list[dict[str, Any]]
     rows: list[Row]
     adopted: int
+    seeds: int
+    worlds: int
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, for JSON."""
@@ -70,9 +73,14 @@ class Demonstration:
         }
 
 
-def demonstrate(seed: int, progress: Progress | None = None, *, steps: int = STEPS) -> Demonstration:
+def demonstrate(
+    seed: int, progress: Progress | None = None, *, steps: int = STEPS, seeds: int = SEEDS, worlds: int = WORLDS
+) -> Demonstration:
     """Train a swarm of two groups and judge it in held-out worlds; well under a minute once kernels are compiled."""
-    plan = Plan(groups=GROUPS, books=BOOKS, steps=steps, every=EVERY, hyper=HYPER, gate=False, average=0.9)
+    signed = find_spec("cryptography") is not None  # without it nobody can sign, so nobody gossips
+    plan = Plan(
+        groups=GROUPS, books=BOOKS, steps=steps, every=EVERY, hyper=HYPER, gossip=signed, gate=False, average=0.9
+    )
     training = SwarmTraining(plan, seed)
     training.curve.append({"steps": 0, **training.evaluate(8)})
     while not training.done:
@@ -83,12 +91,12 @@ def demonstrate(seed: int, progress: Progress | None = None, *, steps: int = STE
     rows: list[Row] = []
     for group in GROUPS:
         config = plan.config(group)
-        ours = play(config, Trained(training.teams()[group.regime]), range(SEEDS), WORLDS)
-        others = [play(config, one, range(SEEDS), WORLDS) for one in _baselines(plan, group)]
+        ours = play(config, Trained(training.teams()[group.regime]), range(seeds), worlds)
+        others = [play(config, one, range(seeds), worlds) for one in _baselines(plan, group)]
         gains = holm({one.name: paired(ours.scores, one.scores) for one in others})
         rows.append(Row(group.regime, ours.name, estimate(ours.scores), None))
         rows += [Row(group.regime, one.name, estimate(one.scores), gains[one.name]) for one in others]
-    return Demonstration(len(GROUPS) * plan.seats, training.curve, rows, training.verdicts["adopted"])
+    return Demonstration(len(GROUPS) * plan.seats, training.curve, rows, training.verdicts["adopted"], seeds, worlds)
 
 
 def _baselines(plan: Plan, group: Group) -> list[Policy]:
@@ -147,7 +155,8 @@ def section(found: Demonstration) -> Section:
     return Section(
         "A swarm learns to make markets",
         f"{found.agents} agents in two groups trade two living markets and gossip what they learn. Profit after the "
-        f"exchange's fees in {SEEDS} held-out seeds of {WORLDS} worlds, in {UNIT}; dotted: the best baseline.",
+        f"exchange's fees in {found.seeds} held-out seeds of {found.worlds} worlds, in {UNIT}; dotted: the best "
+        "baseline.",
         (figure,),
         f"<table><thead>{head}</thead><tbody>{body}</tbody></table>",
     )
