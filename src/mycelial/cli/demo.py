@@ -1,4 +1,4 @@
-"""`mycelial demo`: simulate the calibrated market, hold its facts beside the real ones, write the report.
+"""`mycelial demo`: simulate the calibrated market, hold its facts beside the real ones, train a swarm, report it all.
 
 Offline and seeded; the project's configuration is not consulted, so that everybody sees the same market.
 """
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
     from mycelial.compose import MarketRun
     from mycelial.facts import Check, ReferenceFigures, Summary
+    from mycelial.lab.trading.demonstration import Demonstration
 
 # Sizes that take well under a minute on two cores once kernels are compiled, which `make demo` does on installing.
 DEMO_PRESET = "binance-btc-2018-2022"
 DEMO_ASSETS = 16
 DEMO_AGENTS = 500
 DEMO_SEED = 7
+DEMO_SWARM_STEPS = 81_920
 REFERENCE = "binance-btc-2018-2022"
 BASELINE = "zero_intelligence"
 WIDTH_OF_A_FILE = 120  # characters of a line that no terminal limits
@@ -49,6 +51,9 @@ def demo(
     out: Annotated[Path | None, typer.Option(help="Run directory; replaced. [default: runs/demo-SEED]")] = None,
     assets: Annotated[int, typer.Option(min=2, help="Coins of the market.")] = DEMO_ASSETS,
     agents: Annotated[int, typer.Option(min=2, help="Agents who trade all of them.")] = DEMO_AGENTS,
+    swarm_steps: Annotated[int, typer.Option(min=0, help="Steps each group of the swarm learns; 0: no swarm.")] = (
+        DEMO_SWARM_STEPS
+    ),
     json: Json = False,
 ) -> None:
     """Simulate the calibrated market, compare it with the real one, write report.html; about a minute."""
@@ -79,7 +84,8 @@ def demo(
     checks = facts.check(summary, real.summary, found, real.baseline)
     _print_facts(console, summary, real, checks)
     _print_learning(console, ours, baseline)
-    report = _write_report(directory, ours, baseline, real)
+    swarm = _learn(console, seed, swarm_steps) if swarm_steps else None
+    report = _write_report(directory, ours, baseline, real, swarm)
     if report is None:
         console.print("  [bold]report[/]    left out: it needs plotly; run: pip install 'mycelial[report]'")
     else:
@@ -92,6 +98,7 @@ def demo(
                 "report": str(report) if report else None,
                 "fingerprint": learners["fingerprint"],
                 "checks": [one.to_dict() for one in checks],
+                "swarm": swarm.to_dict() if swarm else None,
                 "notice": NOTICE,
             }
         )
@@ -178,15 +185,52 @@ def _print_learning(console: Console, ours: MarketRun, baseline: MarketRun) -> N
     console.print("  [bold]learning[/]  a year ends at, of its opening (95 % interval):\n" + "\n".join(texts))
 
 
-def _write_report(directory: Path, ours: MarketRun, baseline: MarketRun, real: ReferenceFigures) -> Path | None:
+def _learn(console: Console, seed: int, steps: int) -> Demonstration:
+    """Train a small swarm of makers and print what it earns beside the baselines."""
+    from rich import box
+    from rich.table import Table
+
+    from mycelial.cli.progress import fraction_bar
+    from mycelial.lab.trading.demonstration import GROUPS, UNIT, demonstrate, gain_text
+
+    with fraction_bar("            steps") as progress:
+        found = demonstrate(seed, progress, steps=steps)
+    told = "gossip" if found.adopted else "no gossip (it needs: pip install 'mycelial[swarm]')"
+    console.print(
+        f"  [bold]swarm[/]     {found.agents} agents in {len(GROUPS)} groups, value decomposition, {told}; each seat "
+        f"pays the exchange's fees\n            profit in {UNIT}, held-out worlds"
+    )
+    for group in GROUPS:
+        values = " ".join(f"{point[group.regime]:.0f}" for point in found.curve)
+        console.print(f"            {group.regime:<7} learning curve: {values}")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=True)
+    for name, justify in (("market", "left"), ("policy", "left"), ("profit", "right"), ("95 % interval", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    table.add_column("swarm earns more by", justify="right")
+    for row in found.rows:
+        interval = f"{row.profit.low:.0f} to {row.profit.high:.0f}"
+        table.add_row(row.regime, row.policy, f"{row.profit.value:.0f}", interval, gain_text(row))
+    console.print(table)
+    return found
+
+
+def _write_report(
+    directory: Path, ours: MarketRun, baseline: MarketRun, real: ReferenceFigures, swarm: Demonstration | None
+) -> Path | None:
     """Write the page with every figure, or return None when the optional plotting package is absent."""
+    from dataclasses import replace
+
     from mycelial.domain.errors import MissingExtra
     from mycelial.lab.report import market_report, write_report
+    from mycelial.lab.trading.demonstration import section
 
     path = directory / "report.html"
     curves = [("learning agents", ours.curves), ("zero-intelligence agents", baseline.curves)]
     try:
-        write_report(path, market_report(ours.panel, real, sample=ours.sample, curves=curves))
+        report = market_report(ours.panel, real, sample=ours.sample, curves=curves)
+        if swarm is not None:
+            report = replace(report, sections=(*report.sections, section(swarm)))
+        write_report(path, report)
     except MissingExtra:
         return None
     return path
