@@ -1,10 +1,10 @@
-"""What does each part of the trading swarm bring? The swarm minus one part at a time, same budget, same held-out worlds.
+"""What does each part of the trading swarm bring? The swarm minus one part at a time, same budget and worlds.
 
 python -m benchmarks.trading_ablations --out runs/ablations [--steps 131072] [--seeds 2]
 
-Arms and the measure (mean profit after fees over both regimes and two tiers each) were fixed before the run. Each arm is
-trained with every root seed; a score is the mean over the worlds of one held-out seed, so there are (root seeds) x (held-
-out seeds) paired scores. Finished arms in the folder are not trained again.
+Arms and the measure (mean profit after fees over both regimes and two tiers each) were fixed before the run. Each arm
+is trained with every root seed; a score is the mean over the worlds of one held-out seed, so there are (root seeds) x
+(held-out seeds) paired scores. Finished arms in the folder are not trained again.
 """
 
 from __future__ import annotations

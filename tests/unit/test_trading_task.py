@@ -21,11 +21,13 @@ from mycelial.environment.trading.config import (
     TAKE,
     TAKE_SIZE,
 )
+from mycelial.environment.trading.features import Market, Order, Scale, SeatView, Watcher
 from mycelial.environment.trading.state import COUNTS
 from mycelial.environment.trading.task import started
 from mycelial.learning.task import TeamTask
 from mycelial.market.book.records import EventKind
 from mycelial.market.rate_counters import MICRO
+from mycelial.market.rate_kernels import level_at
 
 STEPS = 40
 
@@ -241,3 +243,59 @@ def test_bad_settings_are_refused_with_what_to_do():
     task.reset(1)
     with pytest.raises(DataError, match="actions must be 1 x 3"):
         task.step(np.full((1, 3), 99, np.int32))
+
+
+def views(task, b):
+    """Return what the market shows and what the seats know, from the books of the exchange and the task's records."""
+    desk, seats = task._desks.desks[b], task.floor.seats.reshape(task.books, -1)[b]
+    best, all_lots, prices = [], [], []
+    for side in range(2):
+        own: dict[int, int] = {}
+        for seat in seats:
+            tick, lots = int(seat["order_tick"][side]), int(seat["order_lots"][side])
+            own[tick] = own.get(tick, 0) + lots
+        shown = [(int(t), int(q) - own.get(int(t), 0)) for t, q in desk.market.book.levels(side, 5)[:, :2]]
+        others = [(t, q) for t, q in shown if q > 0]
+        prices.append(others[0][0])
+        best.append(others[0][1])
+        all_lots.append(sum(q for _, q in others))
+    orders = [
+        [Order(int(s["order_tick"][k]), int(s["order_lots"][k]), int(s["order_ahead"][k])) for k in range(2)]
+        for s in seats
+    ]
+    now = desk.market.now
+    seat_views = [
+        SeatView(
+            int(s["lots"] - s["start_lots"]),
+            *pair,
+            int(s["filled"]),
+            level_at(task._counters, b * task.agents + n, now) / (task.rules.threshold * MICRO),
+        )
+        for n, (s, pair) in enumerate(zip(seats, orders, strict=True))
+    ]
+    return prices, best, all_lots, seat_views
+
+
+def test_plain_watcher_sees_what_the_compiled_task_sees():
+    task = small(2, latency_ns=(0, 0), volumes_usd=(1_000_000,))
+    obs = task.reset(11).obs
+    rules = task.rules
+    scale = Scale(rules.unit_ticks, rules.typical_lots, rules.most_lots, 600.0, 1600.0)
+    watchers, taken = [], []
+    for b in range(2):
+        (bid, ask), best, total, seats = views(task, b)
+        watchers.append(Watcher(scale, STEPS, Market(bid, ask, tuple(best), tuple(total))))
+        taken.append(int(task._desks.desks[b].market.header["tape_count"][0]))
+        np.testing.assert_allclose(watchers[b].observe(seats), obs[b], atol=2e-5)
+
+    for row in some_actions(task, 3)[:-1]:
+        obs = task.step(row).obs
+        for b in range(2):
+            market = task._desks.desks[b].market
+            count = int(market.header["tape_count"][0])
+            trades = market.tape(count - taken[b])
+            taken[b] = count
+            (bid, ask), best, total, seats = views(task, b)
+            signed = int(np.where(trades["side"] == 0, trades["lots"], -trades["lots"]).sum())
+            watchers[b].see(Market(bid, ask, tuple(best), tuple(total), signed, len(trades)))
+            np.testing.assert_allclose(watchers[b].observe(seats), obs[b], atol=2e-5)
