@@ -2,7 +2,7 @@
 
 python -m benchmarks.trading_ablations --out runs/ablations [--steps 131072] [--seeds 2]
 
-Arms and the measure (mean profit after fees over both regimes and two tiers each) were fixed before the run. Each arm
+Arms and the measure (mean profit after fees over the three groups' markets) were fixed before the run. Each arm
 is trained with every root seed; a score is the mean over the worlds of one held-out seed, so there are (root seeds) x
 (held-out seeds) paired scores. Finished arms in the folder are not trained again.
 """
@@ -22,7 +22,7 @@ from mycelial.lab.trading.evaluation import at_tier, play
 from mycelial.lab.trading.policies import Trained
 from mycelial.lab.trading.training import LEARNER, Group, Plan, SwarmTraining
 
-GROUPS = (Group("middle", (2_500_000, 10_000_000)), Group("thin", (50_000, 1_000_000)))
+GROUPS = (Group("middle", (10_000_000,)), Group("middle", (2_500_000,)), Group("thin", (50_000,)))
 HELD_OUT, WORLDS = 10, 8
 
 
@@ -35,7 +35,7 @@ def arms(steps: int) -> dict[str, Plan]:
         "gossip behind the gate": replace(whole, gate=True),
         "VDN off (independent Q)": replace(whole, hyper=replace(LEARNER, credit="none")),
         "weights of their own": replace(whole, hyper=replace(LEARNER, sharing="none")),
-        "one centralised learner": replace(whole, central=True, gossip=False, steps=2 * steps),
+        "one centralised learner": replace(whole, central=True, gossip=False, steps=3 * steps),
     }
 
 
@@ -44,7 +44,7 @@ def scores(plan: Plan, training: SwarmTraining) -> tuple[list[float], list[float
     cells, worlds = [], []
     teams = training.teams()
     for group in plan.groups:
-        team = teams["central" if plan.central else group.regime]
+        team = teams["central" if plan.central else group.name]
         for volume in group.volumes_usd:
             outcome = play(at_tier(plan.config(group), volume), Trained(team), range(HELD_OUT), WORLDS)
             cells.append(outcome.scores)

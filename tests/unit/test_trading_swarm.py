@@ -79,27 +79,27 @@ def test_exported_teams_come_with_a_manifest_and_are_refused_when_changed(tmp_pa
     training = train_in(tmp_path / "run", evaluate_every=10)
 
     manifest = export(tmp_path / "run", tmp_path / "out")
-    team = load_team(tmp_path / "out", "thin")
+    team = load_team(tmp_path / "out", "thin-0m")
 
     assert manifest["seed"] == 2
     assert manifest["command"] == "mycelial learn run"
     assert (
-        manifest["teams"]["thin"]["hash"]
-        == json.loads((tmp_path / "out/manifest.json").read_text())["teams"]["thin"]["hash"]
+        manifest["teams"]["thin-0m"]["hash"]
+        == json.loads((tmp_path / "out/manifest.json").read_text())["teams"]["thin-0m"]["hash"]
     )
-    assert team.vectors.tobytes() == training.teams()["thin"].vectors.tobytes()
-    with pytest.raises(NotFound, match="there are: middle, thin"):
+    assert team.vectors.tobytes() == training.teams()["thin-0m"].vectors.tobytes()
+    with pytest.raises(NotFound, match="there are: middle-10m, thin-0m"):
         load_team(tmp_path / "out", "liquid")
-    path = tmp_path / "out" / "thin.npz"
+    path = tmp_path / "out" / "thin-0m.npz"
     content = bytearray(path.read_bytes())
     content[-2_000] ^= 1
     path.write_bytes(bytes(content))
     with pytest.raises(DataError):
-        load_team(tmp_path / "out", "thin")
+        load_team(tmp_path / "out", "thin-0m")
 
 
 def test_plan_comes_back_from_its_description():
-    plan = replace(PLAN, gate=True, average=0.9)
+    plan = replace(PLAN, gate=True, average=0.9, central=True)
 
     assert plan_of(plan.describe()) == plan
     assert needed_mib(replace(plan, books=256)) > needed_mib(plan)
@@ -211,7 +211,7 @@ def test_commands_train_resume_export_and_judge(tmp_path):
             "--books",
             "2",
             "--groups",
-            "middle",
+            "middle:10000000",
             "--seed",
             "5",
             "--json",
@@ -229,8 +229,6 @@ def test_commands_train_resume_export_and_judge(tmp_path):
             "2",
             "--worlds",
             "1",
-            "--volume",
-            "10000000",
             "--tuning",
             "1",
             "--json",
@@ -239,7 +237,7 @@ def test_commands_train_resume_export_and_judge(tmp_path):
 
     assert began.exit_code == 0, began.output
     assert resumed.exit_code == 0, resumed.output
-    assert json.loads(exported.stdout)["teams"]["middle"]["file"] == "middle.npz"
+    assert json.loads(exported.stdout)["teams"]["middle-10m"]["file"] == "middle-10m.npz"
     assert judged.exit_code == 0, judged.output
     rows = json.loads(judged.stdout)["tables"][0]["rows"]
     assert rows[0]["policy"] == "swarm"

@@ -201,7 +201,7 @@ def _learn(console: Console, seed: int, steps: int) -> Demonstration:
         f"pays the exchange's fees\n            profit in {UNIT}, held-out worlds"
     )
     for group in GROUPS:
-        values = " ".join(f"{point[group.regime]:.0f}" for point in found.curve)
+        values = " ".join(f"{point[group.name]:.0f}" for point in found.curve)
         console.print(f"            {group.regime:<7} learning curve: {values}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=True)
     for name, justify in (("market", "left"), ("policy", "left"), ("profit", "right"), ("95 % interval", "right")):

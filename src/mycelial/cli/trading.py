@@ -14,7 +14,7 @@ from mycelial.cli.output import COMPILING, NOTICE, note, print_json
 from mycelial.cli.progress import fraction_bar
 
 if TYPE_CHECKING:
-    from mycelial.lab.trading.training import Plan, SwarmTraining
+    from mycelial.lab.trading.training import Group, Plan, SwarmTraining
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the training.")]
 Memory = Annotated[float | None, typer.Option("--memory", min=256.0, help="Most memory, MiB; kept, or refused.")]
@@ -24,10 +24,14 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of the training. [default: runs/swarm-SEED]")
     ] = None,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Environment steps of each group.")] = 500_000,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Environment steps of each group.")] = 393_216,
     groups: Annotated[
         str | None,
-        typer.Option("--groups", help="Regimes, one a group, e.g. middle,thin. [default: liquid,middle,thin]"),
+        typer.Option(
+            "--groups",
+            metavar="REGIME:USD,...",
+            help="Regime and 30-day volume of each group, e.g. middle:10000000,thin:50000.",
+        ),
     ] = None,
     books: Annotated[int, typer.Option("--books", min=1, help="Markets of a group side by side.")] = 64,
     sharing: Annotated[str, typer.Option("--sharing", help="none, or group: members of a group share weights.")] = (
@@ -35,6 +39,7 @@ def run(
     ),
     central: Annotated[bool, typer.Option("--central", help="One learner for all markets instead of a swarm.")] = False,
     isolated: Annotated[bool, typer.Option("--isolated", help="No gossip between groups.")] = False,
+    gate: Annotated[bool, typer.Option("--gate", help="Try a merge in private worlds before adopting it.")] = False,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Root seed.")] = None,
     memory: Memory = None,
     config: ConfigFiles = None,
@@ -45,7 +50,7 @@ def run(
     from mycelial.lab.trading.folder import begin
 
     settings = load_config(config, set_, {"seed": ("--seed", seed)}).config
-    plan = _plan(settings, steps, groups, books, sharing, central=central, isolated=isolated)
+    plan = _plan(settings, steps, groups, books, sharing, central=central, isolated=isolated, gate=gate)
     folder = out or Path("runs") / f"swarm-{settings.seed}"
     begin(folder, plan, settings.seed, f"mycelial {shlex.join(sys.argv[1:])}")
     _train(folder, memory, as_json)
@@ -58,10 +63,12 @@ def resume(folder: Folder, memory: Memory = None, as_json: Json = False) -> None
 
 def evaluate(
     folder: Annotated[
-        Path | None, typer.Argument(help="Folder of a training or of exported teams. [default: those of the package]")
+        Path | None, typer.Argument(help="Folder of a training or of exported teams. [default: the package's]")
     ] = None,
-    regime: Annotated[str, typer.Option("--regime", help="Market to be judged in: liquid, middle or thin.")] = "middle",
-    team: Annotated[str | None, typer.Option("--team", help="Team to judge. [default: that of the regime]")] = None,
+    team: Annotated[str, typer.Option("--team", help="Team to judge, by regime and volume.")] = "middle-10m",
+    regime: Annotated[
+        str | None, typer.Option("--regime", help="Judge it in another market: liquid, middle or thin.")
+    ] = None,
     volume: Annotated[
         list[int] | None,
         typer.Option("--volume", min=0, help="30-day volume in USD that seats begin with; repeatable."),
@@ -77,30 +84,34 @@ def evaluate(
     """Judge a team in held-out worlds against every baseline, with paired intervals; nothing is picked afterwards."""
     from mycelial.environment.trading import TradingConfig
     from mycelial.environment.trading import regime as regime_named
-    from mycelial.lab.trading.folder import load_team, team_hash
+    from mycelial.lab.trading.folder import group_of, load_team, team_hash
     from mycelial.lab.trading.judging import judge
-    from mycelial.lab.trading.training import GROUPS
 
-    market = regime_named(regime)
-    found = load_team(folder, team or regime)
-    volumes = volume or next(list(group.volumes_usd) for group in GROUPS if group.regime == regime)
-    with fraction_bar(f"{regime}, {seeds} seeds", waiting=COMPILING) as progress:
+    found = load_team(folder, team)
+    home = group_of(found)
+    market = regime_named(regime or home.regime)
+    with fraction_bar(f"{team} in {market.name}, {seeds} seeds", waiting=COMPILING) as progress:
         document = judge(
             found,
             TradingConfig(regime=market, seats=found.agents),
-            volumes,
+            volume or list(home.volumes_usd),
             seeds=seeds,
             worlds=worlds,
             wide=wide,
             tuning=tuning,
             progress=progress,
         )
-    document |= {"team": team_hash(found), "command": f"mycelial {shlex.join(sys.argv[1:])}", "notice": NOTICE}
+    document |= {
+        "team": team,
+        "hash": team_hash(found),
+        "command": f"mycelial {shlex.join(sys.argv[1:])}",
+        "notice": NOTICE,
+    }
     if as_json:
         print_json(document)
     else:
         _show(document)
-    note(f"next: mycelial learn eval --regime {'thin' if regime != 'thin' else 'middle'}")
+    note(f"next: mycelial learn eval --team {team} --wide" if not wide else "next: mycelial learn run")
 
 
 def export(
@@ -117,34 +128,53 @@ def export(
     else:
         for name, one in manifest["teams"].items():
             note(f"{out / one['file']}  {name}, {manifest['steps']:,} steps, {one['hash'][:16]}")
-    note(f"next: mycelial learn eval {out}")
+    note(f"next: mycelial learn eval {out} --team {next(iter(manifest['teams']))}")
 
 
 def _plan(
-    settings: Any, steps: int, groups: str | None, books: int, sharing: str, *, central: bool, isolated: bool
+    settings: Any,
+    steps: int,
+    groups: str | None,
+    books: int,
+    sharing: str,
+    *,
+    central: bool,
+    isolated: bool,
+    gate: bool,
 ) -> Plan:
     from dataclasses import replace
 
     from mycelial.domain.errors import ConfigError
-    from mycelial.environment.trading import regime
-    from mycelial.lab.trading.training import GROUPS, LEARNER, Group, Plan
+    from mycelial.lab.trading.training import GROUPS, LEARNER, Plan
 
     if sharing not in ("none", "group"):
         raise ConfigError(f"--sharing {sharing}: must be none or group")
-    volumes = {group.regime: group.volumes_usd for group in GROUPS}
-    names = [name.strip() for name in groups.split(",")] if groups else [group.regime for group in GROUPS]
-    chosen = tuple(Group(regime(name).name, volumes[name]) for name in names)
     swarm = settings.swarm
     return Plan(
-        groups=chosen,
+        groups=_groups(groups) if groups else GROUPS,
         seats=swarm.group_size,
         books=books,
         steps=steps,
         hyper=replace(LEARNER, sharing="group" if sharing == "group" else "none", credit=swarm.learning.credit),
         gossip=not isolated and not central,
-        gate=swarm.gossip.gate == "sandbox",
+        gate=gate,
         central=central,
     )
+
+
+def _groups(text: str) -> tuple[Group, ...]:
+    """Return the groups of ``regime:volume,...``."""
+    from mycelial.domain.errors import ConfigError
+    from mycelial.environment.trading import regime
+    from mycelial.lab.trading.training import Group
+
+    found = []
+    for one in text.split(","):
+        name, colon, volume = one.strip().partition(":")
+        if not colon or not volume.isdigit():
+            raise ConfigError(f"--groups {one}: write REGIME:USD, e.g. middle:10000000,thin:50000")
+        found.append(Group(regime(name).name, (int(volume),)))
+    return tuple(found)
 
 
 def _train(folder: Path, memory: float | None, as_json: bool) -> None:

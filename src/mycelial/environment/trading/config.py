@@ -34,10 +34,10 @@ class Choices:
     inventory_skew : further shift of quote pairs against what a seat holds, in half spreads at its limit.
     """
 
-    offsets: tuple[float, ...] = (0.45, 0.65, 0.85, 1.2)
+    offsets: tuple[float, ...] = (0.5, 0.7, 0.9, 1.1, 1.5)
     sizes: tuple[float, ...] = (1.0,)
     skews: tuple[float, ...] = (-0.35, 0.0, 0.35)
-    inventory_skew: float = 0.5
+    inventory_skew: float = 0.25
 
     def __post_init__(self) -> None:
         _need(bool(self.offsets and self.sizes and self.skews), "choices need an offset, a size and a skew")

@@ -91,7 +91,7 @@ def demonstrate(
     rows: list[Row] = []
     for group in GROUPS:
         config = plan.config(group)
-        ours = play(config, Trained(training.teams()[group.regime]), range(seeds), worlds)
+        ours = play(config, Trained(training.teams()[group.name]), range(seeds), worlds)
         others = [play(config, one, range(seeds), worlds) for one in _baselines(plan, group)]
         gains = holm({one.name: paired(ours.scores, one.scores) for one in others})
         rows.append(Row(group.regime, ours.name, estimate(ours.scores), None))
@@ -123,7 +123,7 @@ def section(found: Demonstration) -> Section:
     for colour, group in zip((OURS, OTHERS), GROUPS, strict=True):
         name = group.regime
         figure.add_scatter(
-            x=steps, y=[point[name] for point in found.curve], name=f"swarm, {name}", line={"color": colour}
+            x=steps, y=[point[group.name] for point in found.curve], name=f"swarm, {name}", line={"color": colour}
         )
         best = max(
             (row for row in found.rows if row.regime == name and row.swarm_gains is not None),

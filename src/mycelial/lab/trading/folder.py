@@ -184,6 +184,21 @@ def load_team(place: Path | None, name: str) -> Team:
     return team
 
 
+def group_of(team: Team) -> Group:
+    """Return the group a team was trained as: its regime and volumes.
+
+    Raises
+    ------
+    DataError
+        If the team does not say.
+    """
+    try:
+        plan = plan_of(team.provenance["plan"])
+        return next(group for group in plan.groups if group.name == team.provenance["group"])
+    except (KeyError, StopIteration) as error:
+        raise DataError("the team does not say in which market it was trained; export it again") from error
+
+
 def team_hash(team: Team) -> str:
     """Return the fingerprint of a team's weights."""
     return content_hash(team.vectors)

@@ -35,7 +35,7 @@ ROUND_NS = 1_000_000_000
 CENTRAL = "central"
 STRESSED = 6  # worlds outside of the ordinary range on a full panel of the gate; three times as many inside
 LEARNER = Hyper(
-    steps=500_000,
+    steps=393_216,
     backend="numpy",
     gamma=0.9,
     trace=0.3,
@@ -57,11 +57,22 @@ class Group:
     regime: str
     volumes_usd: tuple[int, ...]
 
+    @property
+    def name(self) -> str:
+        """What its team is called: regime and least volume, such as ``thin-50k``."""
+        least = min(self.volumes_usd)
+        return (
+            f"{self.regime}-{least // 1_000:,}k".replace(",", "")
+            if least % 1_000_000
+            else f"{self.regime}-{least // 10**6}m"
+        )
 
+
+# Where something can be earned (docs/results/maker-economics.md): a large account, a middling one, a small one.
 GROUPS = (
-    Group("liquid", (1_000_000, 10_000_000)),
-    Group("middle", (1_000_000, 2_500_000, 5_000_000, 10_000_000)),
-    Group("thin", (0, 50_000, 250_000, 1_000_000)),
+    Group("middle", (10_000_000,)),
+    Group("middle", (2_500_000,)),
+    Group("thin", (50_000,)),
 )
 
 
@@ -87,20 +98,20 @@ class Plan:
     groups: tuple[Group, ...] = GROUPS
     seats: int = 4
     books: int = 64
-    steps: int = 500_000
+    steps: int = 393_216
     hyper: Hyper = LEARNER
     gossip: bool = True
     topology: Topology = field(default_factory=lambda: Topology("complete"))
     settings: GossipSettings = field(default_factory=lambda: GossipSettings(step=0.3, max_age=1e9))
     every: int = 65_536
-    gate: bool = True
+    gate: bool = False
     central: bool = False
     average: float = 0.97
     trading: TradingConfig = field(default_factory=TradingConfig)
 
     def __post_init__(self) -> None:
-        if not self.groups:
-            raise ConfigError("a swarm needs at least one group")
+        if not self.groups or len({group.name for group in self.groups}) < len(self.groups):
+            raise ConfigError("a swarm needs at least one group, and no two of the same regime and volume")
         if self.steps < 1 or self.every < 1 or not 0.0 <= self.average < 1.0:
             raise ConfigError("swarm: steps and every must be at least 1, average from 0 to below 1")
 
@@ -138,8 +149,8 @@ class Member:
 
     @property
     def name(self) -> str:
-        """The group's regime."""
-        return CENTRAL if self.plan.central else self.plan.groups[self.number].regime
+        """What its team is called."""
+        return CENTRAL if self.plan.central else self.plan.groups[self.number].name
 
     def _task(self) -> TeamTask:
         plan = self.plan
@@ -233,17 +244,17 @@ class SwarmTraining:
             self._gossip()
 
     def teams(self) -> dict[str, Team]:
-        """Return the averaged team of each group by its regime."""
+        """Return the averaged team of each group by its name."""
         about = {"seed": self.seed, "steps": self.steps, "features": digest(), "plan": self.plan.describe()}
-        return {member.name: member.team(regime=member.name, **about) for member in self.members}
+        return {member.name: member.team(group=member.name, **about) for member in self.members}
 
     def evaluate(self, worlds: int = 16, seed: int = 0) -> dict[str, float]:
-        """Return each group's mean profit in tuning worlds of its own regime."""
+        """Return each group's mean profit in tuning worlds of its own, by its name."""
         found = {}
         for number, group in enumerate(self.plan.groups):
             team = self.members[0 if self.plan.central else number].team()
             outcome = play(self.plan.config(group), Trained(team), [seed], worlds, purpose=TUNING)
-            found[group.regime] = float(outcome.profit.mean())
+            found[group.name] = float(outcome.profit.mean())
         return found
 
     def _gossip(self) -> None:
