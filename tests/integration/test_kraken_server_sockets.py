@@ -445,6 +445,9 @@ def test_bad_frames_get_an_answer_and_harm_nobody(exchange: Running) -> None:
                 frame[at : at + rng.randrange(3)] = rng.choice(["{", '"', "1e999", "[", "null", "\\", "\x00", "é"])
             await talk.raw("".join(frame))
         await talk.raw("[" * 20_000)
+        await talk.raw('{"method":"ping","req_id":"x"}')
+        bad = await talk.until(lambda one: one.get("method") == "ping")
+        assert (bad["success"], bad["error"]) == (False, "Malformed request")
         return await talk.ask("ping", None, 424_242)
 
     for private in (False, True):

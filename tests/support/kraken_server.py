@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 
-from mycelial.adapters.exchanges.kraken_server.opening import Opened
+from mycelial.adapters.exchanges.kraken_server.opening import Opened, warm_up
 from mycelial.adapters.exchanges.kraken_server.server import Server
 from mycelial.kraken.signing import Secret
 from mycelial.simulation.exchange.exchange import SimulatedExchange
@@ -76,7 +76,7 @@ class Running:
         async def hold() -> Any:
             base = self.ready["ws_auth" if private else "ws"]
             async with aiohttp.ClientSession() as session, session.ws_connect(base + path) as socket:
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     return await talk(Talk(socket))
 
         return asyncio.run(hold())
@@ -127,6 +127,7 @@ class Talk:
 def running_server(pairs: list[str], *, seed: int = 1, patience_s: float = 15.0, **more: Any) -> Iterator[Running]:
     """Run a server until the block is left."""
     exchange = SimulatedExchange(pairs, seed, now_ns=time.time_ns(), warm_up_ns=5 * 10**9, **more)
+    warm_up(exchange, is_cold=True)
     started: list[Running] = []
     failed: list[BaseException] = []
     stop = threading.Event()

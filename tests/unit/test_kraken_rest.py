@@ -104,6 +104,7 @@ def test_an_edit_means_prices_by_the_type_of_the_order() -> None:
         ("pair=XBTUSD&type=buy&ordertype=market&volume=1&timeinforce=FOK", "timeinforce"),
         ("pair=XBTUSD&type=buy&ordertype=limit&volume=1&price=1&timeinforce=GTD", "expiretm"),
         ("pair=XBTUSD&type=buy&ordertype=limit&volume=1&price=1&expiretm=soon", "expiretm"),
+        ("pair=XBTUSD&type=buy&ordertype=limit&volume=1&price=1&expiretm=%2B4", "expiretm"),
         ("pair=XBTUSD&type=buy&ordertype=limit&volume=1&price=1&userref=2147483648", "userref"),
         ("pair=XBTUSD&type=buy&ordertype=limit&volume=1&price=1&userref=1&cl_ord_id=a", "cl_ord_id"),
         ("pair=XBTUSD&type=buy&ordertype=limit&volume=1&price=1&cl_ord_id=" + "a" * 19, "cl_ord_id"),

@@ -37,6 +37,7 @@ from mycelial.kraken.ws.requests import (
     read_envelope,
     read_subscription,
     request,
+    salvaged,
     subscription_params,
 )
 from mycelial.market import checksum
@@ -554,7 +555,7 @@ def test_replies_have_kraken_s_form() -> None:
     reply = read_message(replies.succeeded("batch_cancel", {"count": 3}, NOW, NOW, 7))
     assert isinstance(reply, Reply)
     assert read_result(reply, dict[str, int]) == {"count": 3}
-    assert read_message(replies.malformed("Malformed request", NOW, NOW)) == Reply(
+    assert read_message(replies.malformed("Malformed request", None, NOW, NOW)) == Reply(
         success=False,
         error="Malformed request",
         time_in="2023-07-30T15:29:58.343415Z",
@@ -604,6 +605,23 @@ def read_any_request(frame: bytes) -> object:
     if envelope.method in TRADING_METHODS:
         return read_command(envelope)
     return read_subscription(envelope)
+
+
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        ('{"method":"ping","req_id":"x"}', ("ping", None)),
+        ('{"method":5,"req_id":7}', (None, 7)),
+        ('{"req_id":true}', (None, None)),
+        ("[1]", (None, None)),
+        ("{", (None, None)),
+    ],
+)
+def test_what_can_be_told_of_a_bad_frame_is_told(frame: str, told: tuple[str | None, int | None]) -> None:
+    with pytest.raises(ProtocolError):
+        read_envelope(frame)
+
+    assert salvaged(frame) == told
 
 
 def test_hostile_frames_are_refused_cheaply() -> None:

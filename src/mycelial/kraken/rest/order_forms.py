@@ -40,6 +40,7 @@ from mycelial.kraken.rest.bodies import Fields
 from mycelial.kraken.rest.converting import converted
 
 MOST_TIMEOUT_S = 86_400  # of the dead man's switch, exclusive
+LEAST_LIFE_S = 5  # of an order that expires so long after its receipt
 FLAGS = frozenset({"post", "fcib", "fciq", "nompp", "viqc"})
 
 _PRICE = re.compile(r"([+\-#]?)(\d{1,30}(?:\.\d{1,30})?|\.\d{1,30})(%?)", re.ASCII)
@@ -260,6 +261,8 @@ def _order(form: OrderForm, pair: str) -> NewOrder:
     if kind == "market":
         first = second = None
     expires = _moment(form.expiretm, "expiretm")
+    if expires is not None and expires.from_receipt and expires.ns < LEAST_LIFE_S * times.SECOND:
+        raise invalid_argument("expiretm")
     time_in_force = one_of(TIMES_IN_FORCE, form.timeinforce or ("gtc" if expires is None else "gtd"), "timeinforce")
     return checked(
         NewOrder(

@@ -62,8 +62,10 @@ def refused(
     )
 
 
-def malformed(error: str, in_ns: int, out_ns: int, req_id: int | None = None) -> bytes:
-    """Return the reply to a frame without a method."""
+def malformed(error: str, method: str | None, in_ns: int, out_ns: int, req_id: int | None = None) -> bytes:
+    """Return the reply to a frame that is no request; `method` as far as it is known."""
+    if method is not None:
+        return refused(method, error, in_ns, out_ns, req_id)
     return b'{"error":%b,"success":false,%b}' % (quote(error).encode(), _ends(in_ns, out_ns, req_id))
 
 

@@ -108,6 +108,19 @@ def read_envelope(frame: str | bytes) -> Envelope:
         raise ProtocolError(f"the frame is no request: {error}") from None
 
 
+def salvaged(frame: str | bytes) -> tuple[str | None, int | None]:
+    """Return what can still be told of a frame that is no request: its method and its `req_id`, to answer by."""
+    try:
+        read = msgspec.json.decode(frame)
+    except (msgspec.DecodeError, RecursionError, UnicodeError, ValueError):
+        return None, None
+    if not isinstance(read, dict):
+        return None, None
+    method, req_id = read.get("method"), read.get("req_id")
+    plain = isinstance(req_id, int) and not isinstance(req_id, bool)
+    return method if isinstance(method, str) else None, req_id if plain else None
+
+
 def read_params(envelope: Envelope, kind: type[P]) -> P:
     """Read the parameters of a request; fields the struct does not know are refused if it forbids them.
 

@@ -79,7 +79,7 @@ def open_exchange(
     say(f"opening {', '.join(pairs)} (kernels are compiled once per machine, then cached) ...")
     began = time.monotonic()
     exchange = SimulatedExchange(pairs, seed, now_ns=time.time_ns(), record=record)
-    _warm_up(exchange, is_cold=time.monotonic() - began > COLD_S)
+    warm_up(exchange, is_cold=time.monotonic() - began > COLD_S)
     while (now_ns := time.time_ns()) - exchange.now > LATE_NS:  # opening took its time; the market has lived through it
         exchange.advance(now_ns)
     exchange.drain()
@@ -89,7 +89,7 @@ def open_exchange(
     return Opened(exchange, Server(exchange, speed=speed, mixed=mixed))
 
 
-def _warm_up(exchange: SimulatedExchange, *, is_cold: bool) -> None:
+def warm_up(exchange: SimulatedExchange, *, is_cold: bool) -> None:
     """Call everything once that a client may call, so that none waits for a kernel to be compiled or loaded."""
     for symbol in exchange.listings:
         exchange.watch_levels(symbol, 10)

@@ -28,6 +28,7 @@ from mycelial.kraken.ws.requests import (
     Subscription,
     read_envelope,
     read_subscription,
+    salvaged,
 )
 from mycelial.market.venues.rules import Pair
 from mycelial.simulation.exchange import commands as own
@@ -73,7 +74,8 @@ class Session:
         try:
             envelope = read_envelope(frame)
         except ProtocolError:
-            self.connection.send(replies.malformed(MALFORMED, began, self.desk.now()))
+            method, req_id = salvaged(frame)
+            self.connection.send(replies.malformed(MALFORMED, method, began, self.desk.now(), req_id))
             return
         method, req_id = envelope.method, envelope.req_id
         try:
