@@ -31,7 +31,7 @@ _LEARNING = Hyper(steps=300_000, normalise=False, segment=16, epochs=4, minibatc
 
 SPEED = Plan(
     task="lbf-8x8-2p-2f-coop",
-    steps=500_000,
+    steps=320_000,
     round_steps=1_024,
     books=32,
     every=12,
