@@ -49,7 +49,7 @@ def main(*, quick: bool = False, arguments: list[str] | None = None) -> None:
     rows = attack_grid(
         asked.attacks,
         asked.rules,
-        range(asked.seeds),
+        range(asked.first_seed, asked.first_seed + asked.seeds),
         asked.out,
         attackers=asked.attackers,
         progress=lambda line: print(f"   {line}", file=sys.stderr, flush=True),

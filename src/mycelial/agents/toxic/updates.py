@@ -246,7 +246,6 @@ class OldNews:
 
 VECTOR_ATTACKS: dict[str, Attack] = {
     "sign-flip": SignFlip(),
-    "sign-flip-1": SignFlip(1.0),
     "model-replacement": ModelReplacement(),
     "noise": Noise(),
     "alie": LittleIsEnough(),
