@@ -37,9 +37,9 @@ def main(*, quick: bool = False, arguments: list[str] | None = None) -> None:
     """Run what is missing of the grid and print it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.federated_attacks", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1 if quick else 5)
-    parser.add_argument(
-        "--attacks", nargs="*", default=["sign-flip"] if quick else list(ATTACKS), choices=list(ATTACKS)
-    )
+    every = ["sign-flip"] if quick else list(ATTACKS)
+    parser.add_argument("--attacks", nargs="*", default=every, choices=list(ATTACKS))
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--rules", nargs="*", default=[DEFAULT, NAIVE])
     parser.add_argument("--attackers", type=int, default=ATTACKERS, help="beside the eight honest teams")
     parser.add_argument("--out", type=Path, default=Path("runs") / "federated-attacks")

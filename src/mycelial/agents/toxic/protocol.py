@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mycelial.agents.toxic.updates import BROADCAST
 from mycelial.swarm.blocks import BlockTable
 from mycelial.swarm.identity import Identity
 from mycelial.swarm.messages import Evidence, Kind, Message, content_hash, encode
@@ -47,7 +48,7 @@ class LyingSender:
         own : float32[F]
             What an honest peer would send.
         """
-        evidence = BOAST if self.manner == "claim-inflation" else Evidence()
+        evidence = BOAST if self.manner in ("claim-inflation", BROADCAST) else Evidence()
         heading = Heading(round_number, steps, now_ns, evidence=evidence)
         if self.manner == "sybil":
             return [self._as_somebody_else(k, vector, heading) for k in range(8)]

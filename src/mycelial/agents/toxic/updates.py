@@ -234,6 +234,15 @@ class WorstPolicy:
 
 
 @dataclass(frozen=True)
+class Broadcast:
+    """Sends one toxic policy for ever: the worst of the first policy it saw."""
+
+    def craft(self, own: Vector, view: HonestView, state: AttackState) -> Vector:
+        """Return the same vector every round."""
+        return worst_policy(state.past[0] if state.past else own, view.head)
+
+
+@dataclass(frozen=True)
 class OldNews:
     """Sends what it sent `rounds` rounds ago as if it were new."""
 
@@ -273,6 +282,9 @@ PROTOCOL_ATTACKS: dict[str, Attack] = {
 }
 """Attacks by how it is sent, see `mycelial.agents.toxic.protocol`."""
 
+BROADCAST = "toxic-broadcast"
+"""One toxic policy with enormous claims, sent for ever; for showing contagion among trained agents."""
+
 ATTACKS: dict[str, Attack] = {**VECTOR_ATTACKS, **DATA_ATTACKS, **PROTOCOL_ATTACKS}
 
 
@@ -284,6 +296,8 @@ def attack_called(name: str) -> Attack:
     ConfigError
         If there is none.
     """
+    if name == BROADCAST:
+        return Broadcast()
     if name not in ATTACKS:
         raise ConfigError(f"no attack {name!r}; there are {', '.join(ATTACKS)}")
     return ATTACKS[name]

@@ -91,11 +91,17 @@ class Node:
         rows = (self.vector if vector is None else vector).reshape(self._shape)
         return Team(self.trainer.architecture, np.ascontiguousarray(rows), self.trainer.task.agents)
 
-    def learn(self) -> None:
+    def learn(self, round_number: int) -> None:
         """Train for one round and tell the peer."""
-        self.trainer.advance(self.plan.round_steps)
-        made = self.trainer.steps // self.plan.round_steps * self.plan.settings.local_steps
+        if self.plan.learning:
+            self.trainer.advance(self.plan.round_steps)
+        made = round_number * self.plan.settings.local_steps
         self.peer.learned(self.vector, made, Evidence(lower=self.trainer.metrics.get("return", 0.0)))
+
+    def become(self, vector: Vector) -> None:
+        """Start from given parameters."""
+        self.trainer.set_parameters(vector.reshape(self._shape))
+        self.peer.learned(vector, self.peer.steps)
 
     def gossip(self) -> Outcome:
         """Merge what came, and learn on from the result."""

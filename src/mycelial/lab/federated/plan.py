@@ -47,6 +47,10 @@ class Plan:
         Held-out layouts of each evaluation.
     warm_up : int
         Rounds without attack at the start.
+    learning : bool
+        False: teams only gossip.
+    one_world : bool
+        All teams live in the world that `task` names, instead of each in its own.
     """
 
     teams: int = 8
@@ -65,6 +69,8 @@ class Plan:
     every: int = 4
     episodes: int = 100
     warm_up: int = 0
+    learning: bool = True
+    one_world: bool = False
 
     def __post_init__(self) -> None:
         if self.teams < 1 or self.attackers < 0 or bool(self.attackers) != bool(self.attack):
@@ -88,6 +94,8 @@ class Plan:
 
         Foods need the levels of all players together, so every team has its own distribution of food levels.
         """
+        if self.one_world:
+            return field_named(self.task)
         high = team % self.teams / max(1, self.teams - 1)
         return replace(field_named(self.task), levels=(1.0 - high, high))
 

@@ -126,12 +126,12 @@ class Swarm:
 
     def step(self) -> None:
         """Run one round."""
-        for node in self.honest:
-            node.learn()
         self.round += 1
+        for node in self.honest:
+            node.learn(self.round)
         if self.plan.gossip:
             self._gossip()
-        if self.round % self.plan.every == 0 or self.round == self.plan.rounds:
+        if self.plan.every and (self.round % self.plan.every == 0 or self.round == self.plan.rounds):
             self.record.steps.append(self.honest[0].trainer.steps)
             self.record.scores.append([node.held_out() for node in self.honest])
 
