@@ -8,7 +8,7 @@ one half). Simulated, small and short; campaigns with intervals are what a claim
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -77,10 +77,10 @@ def contagion_demo(
         one_world=True,
     )
     naive = GossipSettings(rule="mean", use_trust=False, use_caps=False)
-    plans = {UNDEFENDED: {"gate": False, "settings": naive}, DEFENDED: {"gate": True}}
+    plans = {UNDEFENDED: replace(common, gate=False, settings=naive), DEFENDED: common}
     told: dict[str, Any] = {"task": TASK, "agents": agents, "attackers": attackers, "rounds": rounds}
-    for name, changes in plans.items():
-        told[name] = _spread(Plan(**{**vars(common), **changes}), start, rounds, seed).__dict__
+    for name, plan in plans.items():
+        told[name] = asdict(_spread(plan, start, rounds, seed))
     return told
 
 

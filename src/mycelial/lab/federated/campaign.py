@@ -43,11 +43,11 @@ SPEED = Plan(
 
 UNDER_ATTACK = Plan(
     task="lbf-5x5-2p-1f-coop",
-    steps=40_960,
+    steps=32_768,
     round_steps=2_048,
     books=32,
-    every=1,
-    hyper=replace(_LEARNING, steps=40_960),
+    every=2,
+    hyper=replace(_LEARNING, steps=32_768),
 )
 """Eight honest teams on 5 x 5 fields, with two attackers on top where there is an attack (20 % of the swarm)."""
 

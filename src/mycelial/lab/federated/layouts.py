@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from mycelial.environment.tasks.foraging import Field, Foraging
 from mycelial.learning.policy import Team
-from mycelial.learning.task import Arrays
+from mycelial.learning.task import Arrays, Observation
 
 Returns = NDArray[np.float64]
-_POOL = 8  # layouts drawn for each that is picked by a property
+_POOL = 4  # layouts drawn for each that is picked by a property
 
 
 def drawn(world: Field, seed: int, count: int) -> Arrays:
@@ -48,13 +48,17 @@ def returns_on(team: Team, world: Field, start: Arrays) -> Returns:
     """Return what a greedy team gets on each layout, float64[K]; 1 is all the food."""
     task = Foraging(world, len(start["clock"]))
     seen = task.restore(start)
-    total, alive = np.zeros(task.books), np.ones(task.books, np.bool_)
-    obs, mask = seen.obs, seen.mask
+    total, books = np.zeros(task.books), np.arange(task.books)
+    alive = np.ones(task.books, np.bool_)
     while alive.any():
-        step = task.step(team.act(obs, mask))
-        total += np.where(alive, step.reward, 0.0)
+        step = task.step(team.act(seen.obs, seen.mask))
+        total[books] += np.where(alive, step.reward, 0.0)
         alive &= ~(step.terminated | step.truncated)
-        obs, mask = step.obs, step.mask
+        seen = Observation(step.obs, step.mask)
+        if 0 < 2 * alive.sum() <= task.books:  # go on with those that are left
+            books, left = books[alive], _rows(task.snapshot(), np.flatnonzero(alive))
+            task = Foraging(world, len(books))
+            seen, alive = task.restore(left), np.ones(len(books), np.bool_)
     return total
 
 

@@ -13,7 +13,7 @@ from mycelial.lab.federated.layouts import drawn, panel, returns_on
 from mycelial.lab.federated.plan import Plan
 from mycelial.learning.loop import Trainer
 from mycelial.learning.policy import Team
-from mycelial.learning.task import TeamTask
+from mycelial.learning.task import Arrays, TeamTask
 from mycelial.swarm.blocks import BlockTable
 from mycelial.swarm.gate import Gate, Trial
 from mycelial.swarm.gossip import Outcome, Peer
@@ -22,7 +22,7 @@ from mycelial.swarm.membership import Membership
 from mycelial.swarm.messages import Evidence
 
 Vector = NDArray[np.float32]
-CHEAP, FULL = 32, 128  # layouts of the gate's panels
+CHEAP, FULL = 32, 96  # layouts of the gate's panels
 
 
 def identity_of(seed: int, peer: int) -> Identity:
@@ -54,6 +54,8 @@ class Node:
         task = task or Foraging(self.world, plan.books, spread_clocks=True)
         team_seed = int(stream_key(seed, "team", number) >> np.uint64(2))
         self.trainer = Trainer(task, plan.hyper, team_seed, family_seed=seed)
+        self._held_out: Arrays | None = None
+        self._panel: tuple[tuple[int, bool], Arrays, NDArray[np.bool_]] | None = None
         self._shape = self.trainer.parameters().shape
         self.peer = Peer(
             identity_of(seed, number),
@@ -112,13 +114,17 @@ class Node:
 
     def trial(self, vector: Vector, number: int, full: bool) -> Trial:
         """Try a vector on the private panel of that number: any layouts, and a sweep of food over all cells."""
-        start, swept = panel(self.world, self._private("panel", number), FULL if full else CHEAP)
+        if self._panel is None or self._panel[0] != (number, full):
+            drawn_now = panel(self.world, self._private("panel", number), FULL if full else CHEAP)
+            self._panel = ((number, full), *drawn_now)
+        _, start, swept = self._panel
         return Trial(returns_on(self.team(vector), self.world, start), swept)
 
     def held_out(self) -> float:
         """Return the mean return on layouts that no team ever trains on."""
-        start = drawn(self.world, self._private("held out", 0), self.plan.episodes)
-        return float(returns_on(self.team(), self.world, start).mean())
+        if self._held_out is None:
+            self._held_out = drawn(self.world, self._private("held out", 0), self.plan.episodes)
+        return float(returns_on(self.team(), self.world, self._held_out).mean())
 
     def _private(self, purpose: str, number: int) -> int:
         return int(stream_key(self.seed, purpose, self.number, number) >> np.uint64(2))
