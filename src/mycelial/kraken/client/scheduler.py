@@ -86,6 +86,7 @@ class Scheduler:
         self._slots: dict[SlotId, Slot] = {}
         self._pending: dict[str, dict[Move, dict[SlotId, Slot]]] = {}
         self._by_symbol: dict[str, dict[SlotId, Slot]] = {}
+        self._choice: dict[str, list[tuple[Move, Slot]]] = {}  # by symbol, until something of it changes
 
     # ---- wishes and facts ------------------------------------------------------------------------------------------
 
@@ -159,27 +160,39 @@ class Scheduler:
         return earliest
 
     def _affordable(self, symbol: str, now_ns: int, only_cancels: bool) -> list[tuple[Move, Slot, int]]:
-        """Return for each kind of move the slot that goes first, and when it can.
-
-        That is the one touched longest ago: its age makes it cheapest now and at any time to come.
-        """
+        """Return for each kind of move the slot that goes first, and when the counter lets it."""
         found = []
-        for move in (Move.CANCEL,) if only_cancels else Move:
-            waiting = self._pending[symbol][move]
-            if not waiting:
+        for move, first in self._first(symbol):
+            if only_cancels and move is not Move.CANCEL:
                 continue
-            order = _since if move is Move.PLACE else _touched
-            first = min(waiting.values(), key=order)
-            if move is not Move.CANCEL and self._crosses_own(first):
-                free = [one for one in waiting.values() if not self._crosses_own(one)]
-                if not free:
-                    continue
-                first = min(free, key=order)
             moment = self.budget.affordable_ns(
                 symbol, now_ns, _KINDS[move], first.touched_ns, is_cancel=move is Move.CANCEL
             )
             if moment is not None:
                 found.append((move, first, moment))
+        return found
+
+    def _first(self, symbol: str) -> list[tuple[Move, Slot]]:
+        """Return for each kind of move the slot that goes first: it does not depend on time.
+
+        That is the one touched longest ago: its age makes it cheapest now and at any time to come.
+        """
+        known = self._choice.get(symbol)
+        if known is not None:
+            return known
+        found: list[tuple[Move, Slot]] = []
+        highest_bid, lowest_ask = self._own_edges(symbol)
+        for move, waiting in self._pending[symbol].items():
+            candidates = list(waiting.values())
+            if move is not Move.CANCEL:
+                candidates = [
+                    one
+                    for one in candidates
+                    if (one.want_price < lowest_ask if one.side is Side.BUY else one.want_price > highest_bid)
+                ]
+            if candidates:
+                found.append((move, min(candidates, key=_since if move is Move.PLACE else _touched)))
+        self._choice[symbol] = found
         return found
 
     def _best(self, symbol: str, now_ns: int, only_cancels: bool) -> Action | None:
@@ -203,18 +216,18 @@ class Scheduler:
         slots = self._by_symbol[symbol]
         return len(slots) > self._cap and sum(1 for one in slots.values() if one.lots or one.busy) >= self._cap
 
-    def _crosses_own(self, one: Slot) -> bool:
-        """Tell whether the wish would meet an own order of the other side, as it rests or as it may be moving to."""
-        for other in self._by_symbol[one.symbol].values():
-            if other.side is one.side:
-                continue
-            if other.lots and _meets(one, other.price):
-                return True
-            if other.busy and other.want_lots and _meets(one, other.want_price):
-                return True
-        return False
+    def _own_edges(self, symbol: str) -> tuple[int, int]:
+        """Return the highest own bid and the lowest own ask, as they rest or may be moving to: wishes must not meet."""
+        bid, ask = -NEVER, NEVER
+        for one in self._by_symbol[symbol].values():
+            if one.side is Side.BUY:
+                bid = max(bid, one.price if one.lots else bid, one.want_price if one.busy and one.want_lots else bid)
+            else:
+                ask = min(ask, one.price if one.lots else ask, one.want_price if one.busy and one.want_lots else ask)
+        return bid, ask
 
     def _file(self, one: Slot) -> None:
+        self._choice.pop(one.symbol, None)
         pending = self._pending.setdefault(one.symbol, {move: {} for move in Move})
         for moves in pending.values():
             moves.pop(one.id, None)
@@ -232,7 +245,3 @@ def _since(one: Slot) -> int:
 
 def _touched(one: Slot) -> int:
     return one.touched_ns
-
-
-def _meets(one: Slot, price: int) -> bool:
-    return one.want_price >= price if one.side is Side.BUY else one.want_price <= price
