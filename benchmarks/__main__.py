@@ -19,6 +19,7 @@ BENCHMARKS = (
     "intraday_realism",
     "exchange_core",
     "learning_speed",
+    "recursion",
 )
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)

@@ -21,6 +21,7 @@ class Segment(NamedTuple):
     terminated: NDArray[np.bool_]  # [T, B]  nothing is bootstrapped
     ended: NDArray[np.bool_]  # [T, B]  terminated or truncated: the next row is another episode
     memory: Floats  # [B, N, H]     before the first step
+    own_cost: Floats | None = None  # [T, B, N]  what each member alone paid, where that is learnt
 
 
 class Weights(NamedTuple):

@@ -34,6 +34,9 @@ class Hyper:
         Sum of utilities against one team target, or every member against its own (independent Q-learning).
     exchange : ``central``, ``scalar`` or ``consensus``
         Whether utilities are added up in one place, or members tell each other scalars (see `exchange`).
+    cost_weight : float
+        What an action is expected to cost its agent alone (`TeamStep.own_cost`) weighs so much in its choice; 0 does
+        not learn it.
     coordination : ``none`` or ``haven``
         Whether an upper level picks one of `macros` macro-actions every `horizon` steps and adds `intrinsic` times its
         advantage to what the lower level is paid (see `haven`).
@@ -87,6 +90,7 @@ class Hyper:
     adam_epsilon: float = 1e-5
     checkpoint: int = 500_000
     exchange: Exchange = "central"
+    cost_weight: float = 0.0
     coordination: Coordination = "none"
     horizon: int = 4
     macros: int = 8
@@ -112,6 +116,10 @@ class Hyper:
                 raise ConfigError(f"learning: {name} = {getattr(self, name)} must be at least 1")
         if self.coordination == "haven" and (self.sharing != "none" or self.replay or self.normalise or self.depth):
             raise ConfigError("learning: an upper level needs own weights, and no replay, normaliser or best responses")
+        if self.cost_weight < 0.0 or (
+            self.cost_weight and (self.backend != "jax" or self.memory != "none" or self.replay or self.depth)
+        ):
+            raise ConfigError("learning: own costs need JAX, and no GRU, replay or best responses")
         if min(self.horizon, self.macros) < 1:
             raise ConfigError("learning: horizon and macros must be at least 1")
         if not 0 <= self.depth <= 3:

@@ -31,6 +31,7 @@ from mycelial.learning.networks import CLIP, EPSILON, Architecture
 from mycelial.learning.task import Floats
 
 LOWEST = -1e9  # utility of what is not allowed
+COST_SHARE = 0.5  # of the loss of own costs
 
 
 class JaxLearner:
@@ -163,11 +164,36 @@ def _next_values(
         return utilities(architecture, vectors, rows).reshape(agents, steps, books, -1)
 
     allowed = jnp.moveaxis(segment.next_mask, 2, 0)
+    if architecture.cost_weight:
+        q, cost = _both_heads(architecture, online, segment.next_obs)
+        best = jnp.where(allowed, q - architecture.cost_weight * cost, LOWEST).argmax(-1)
+        return (q * jax.nn.one_hot(best, q.shape[-1])).sum(-1)
     q = jnp.where(allowed, q_next(online), LOWEST)
     if not hyper.target_every:
         return q.max(-1)
     chosen = jax.nn.one_hot(q.argmax(-1), q.shape[-1])
     return (q_next(target) * chosen).sum(-1)
+
+
+def _both_heads(architecture: Architecture, vectors: jax.Array, seen: Any) -> tuple[jax.Array, jax.Array]:
+    """Return utilities and own costs of observations ``[T, B, N, O]``, each ``[N, T, B, U]``."""
+    steps, books, agents, size = seen.shape
+    views = architecture.manifest.views(vectors)
+    rows = jnp.moveaxis(seen, 2, 0).reshape(agents, steps * books, size)
+    h = hidden(architecture, views, rows.reshape(1, -1, size) if vectors.shape[0] == 1 else rows)
+    shape = (agents, steps, books, architecture.actions)
+    heads = (linear(h, views[f"{name}.weight"], views[f"{name}.bias"]).reshape(shape) for name in ("head", "cost"))
+    return next(heads), next(heads)
+
+
+def _cost_targets(architecture: Architecture, hyper: Hyper, online: jax.Array, segment: Segment) -> jax.Array:
+    """Return what each action taken cost its agent alone and will, one step ahead: ``[N, T B]``."""
+    q, cost = _both_heads(architecture, online, segment.next_obs)
+    score = jnp.where(jnp.moveaxis(segment.next_mask, 2, 0), q - architecture.cost_weight * cost, LOWEST)
+    ahead = (cost * jax.nn.one_hot(score.argmax(-1), score.shape[-1])).sum(-1)  # [N, T, B]
+    paid = jnp.moveaxis(jnp.asarray(segment.own_cost), 2, 0)
+    goal = paid + hyper.gamma * jnp.where(jnp.asarray(segment.terminated), 0.0, ahead)
+    return jax.lax.stop_gradient(goal).reshape(goal.shape[0], -1)
 
 
 def _learn(
@@ -184,6 +210,7 @@ def _learn(
     by_agent = partial(jnp.moveaxis, source=2, destination=0)
     obs, action = by_agent(segment.obs), by_agent(segment.action)  # [N, T, B, ...]
     rows = architecture.memory == "none"
+    cost_goal = _cost_targets(architecture, hyper, online, segment) if architecture.cost_weight else None
     if rows:
         agents, steps, books, size = obs.shape
         obs, action = obs.reshape(agents, steps * books, size), action.reshape(agents, -1)
@@ -204,7 +231,12 @@ def _learn(
             if hyper.credit == "vdn":
                 chosen = chosen.sum(0, keepdims=True)
             error = wanted - chosen
-            return _loss(error, hyper.huber).sum(0).mean(), (jnp.abs(error).mean(), chosen.mean())
+            found = _loss(error, hyper.huber).sum(0).mean()
+            if cost_goal is not None:
+                _, cost = _both_heads(architecture, vectors, jnp.moveaxis(obs[:, places], 0, 1)[None])
+                expected = (cost[:, 0] * jax.nn.one_hot(picked, architecture.actions)).sum(-1)
+                found += COST_SHARE * _loss(cost_goal[:, places] - expected, hyper.huber).sum(0).mean()
+            return found, (jnp.abs(error).mean(), chosen.mean())
 
         (found, (error, value)), slope = jax.value_and_grad(loss, has_aux=True)(carried[0])
         moved, norm = adam(jnp, carried, slope, rate, hyper.clip, hyper.adam_epsilon)

@@ -62,6 +62,7 @@ class Trainer:
             hyper.normalise,
             peers=task.agents - 1 if hyper.depth else 0,
             frames=hyper.frames,
+            cost_weight=hyper.cost_weight,
         )
         self.steps = self.rounds = 0
         self.metrics: dict[str, float] = {}
@@ -220,6 +221,7 @@ class Trainer:
             np.empty((steps, books), np.bool_),
             np.empty((steps, books), np.bool_),
             self._memory.copy(),
+            np.empty((steps, books, agents), np.float32) if hyper.cost_weight else None,
         )
         vectors = prepared(self.architecture, self._weights.online)
         epsilon = self._epsilon()
@@ -251,6 +253,8 @@ class Trainer:
             segment.next_mask[t] = self._mask
             segment.next_mask[t, ended] = True
             segment.terminated[t], segment.ended[t] = step.terminated, ended
+            if segment.own_cost is not None:
+                segment.own_cost[t] = step.own_cost
             self._returns += step.reward
             finished += self._returns[ended].tolist()
             self._returns[ended] = 0.0

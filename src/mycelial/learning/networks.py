@@ -44,6 +44,9 @@ class Architecture:
         Dyadic values and peer models kept, one pair for each agent led; 0 leaves them out.
     frames : int
         Observations stacked into one, the newest first; `observation_size` counts all of them.
+    cost_weight : float
+        Above 0, a second head learns what an action will cost the agent alone, and actions are scored by their utility
+        less this weight times that cost.
     """
 
     observation_size: int
@@ -53,6 +56,7 @@ class Architecture:
     normalise: bool = True
     peers: int = 0
     frames: int = 1
+    cost_weight: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.observation_size, self.actions, self.hidden) < 1 or self.peers < 0:
@@ -93,6 +97,8 @@ class Architecture:
                 ("memory", "shift", (h,)),
             ]
         layout += [("head", "weight", (h, u)), ("head", "bias", (u,))]
+        if self.cost_weight:
+            layout += [("cost", "weight", (h, u)), ("cost", "bias", (u,))]
         if self.peers:
             layout += [
                 ("dyadic", "own", (self.peers, h, RANK * u)),

@@ -245,10 +245,18 @@ def figures_of(architecture: Architecture) -> NDArray[np.int64]:
 
 
 def prepared(architecture: Architecture, vectors: Floats) -> Floats:
-    """Return a copy of float32[K, P] with reciprocal deviations in place of the variances of the inputs."""
+    """Return a copy of float32[K, P] as kernels want it.
+
+    Reciprocal deviations stand in place of the variances of the inputs, and what an action costs its agent alone is
+    already taken off the utility head: both heads are linear in the same features.
+    """
     ready = np.array(vectors, np.float32, order="C")
     place = architecture.manifest.tensor("normaliser.variance")
     ready[:, place.start : place.stop] = 1.0 / np.sqrt(ready[:, place.start : place.stop] + np.float32(EPSILON))
+    if architecture.cost_weight:
+        views = architecture.manifest.views(ready)
+        for name in ("weight", "bias"):
+            views[f"head.{name}"][...] -= np.float32(architecture.cost_weight) * views[f"cost.{name}"]
     return ready
 
 

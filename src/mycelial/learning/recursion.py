@@ -19,7 +19,7 @@ from mycelial.domain.kernels import helper, shared_kernel
 
 MOST_DEPTH = 3
 POISSON_MEAN = 1.5  # of the depths of others, where types are mixed
-_HALVINGS = 40
+_HALVINGS = 26
 
 
 @helper

@@ -23,7 +23,9 @@ class Replay:
         """Keep the segments of all books."""
         books = segment.reward.shape[1]
         rows = (self.next + np.arange(books)) % self.capacity
-        for name, array in segment._asdict().items():
+        for name, array in segment._replace(own_cost=None)._asdict().items():
+            if array is None:
+                continue
             by_book = array if name == "memory" else np.moveaxis(array, 1, 0)
             if name not in self._kept:
                 self._kept[name] = np.zeros((self.capacity, *by_book.shape[1:]), array.dtype)
@@ -63,6 +65,6 @@ def joined(fresh: Segment, old: Segment) -> Segment:
     return Segment(
         *(
             np.concatenate([a, b], axis=0 if name == "memory" else 1)
-            for name, a, b in zip(Segment._fields, fresh, old, strict=True)
+            for name, a, b in zip(Segment._fields[:-1], fresh, old, strict=False)  # own costs are not kept
         )
     )

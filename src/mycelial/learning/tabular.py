@@ -63,7 +63,7 @@ class Reasoning:
     placebo: bool = False
     credit: str = "vdn"
     plays: int = 3_000
-    rate: float = 0.03
+    rate: float = 0.05
     gamma: float = 0.99
     first_epsilon: float = 1.0
     last_epsilon: float = 0.05
