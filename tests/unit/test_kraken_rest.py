@@ -22,7 +22,7 @@ from mycelial.kraken.errors import ProtocolError, Refused
 from mycelial.kraken.json_writing import dumps
 from mycelial.kraken.rest import account_answers as account
 from mycelial.kraken.rest import market_answers as market
-from mycelial.kraken.rest import order_forms, queries
+from mycelial.kraken.rest import order_writing, queries
 from mycelial.kraken.rest.bodies import FORM, JSON, decode_body, encode_form, encode_json
 from mycelial.kraken.rest.envelope import Answered, NoAnswer, failed, result_of, succeeded
 from mycelial.kraken.rest.methods import METHODS, method, query_fields
@@ -34,7 +34,7 @@ SECRET = Secret("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4
 
 def there_and_back(command: orders.Command, *, as_json: bool) -> orders.Command:
     """Write a command as a body and read it as the exchange does."""
-    name, fields = order_forms.fields_of(command)
+    name, fields = order_writing.fields_of(command)
     body = encode_json(fields) if as_json else encode_form(fields)
     read = METHODS[name].read(decode_body(body, JSON if as_json else FORM))
     assert isinstance(read, orders.Command)

@@ -28,7 +28,8 @@ from mycelial.kraken.numbers import decimal, units
 from mycelial.kraken.ws import account_data as account
 from mycelial.kraken.ws import market_data as market
 from mycelial.kraken.ws import replies, v1
-from mycelial.kraken.ws.order_requests import TRADING_METHODS, params_of, read_command
+from mycelial.kraken.ws.order_requests import TRADING_METHODS, read_command
+from mycelial.kraken.ws.order_writing import params_of
 from mycelial.kraken.ws.printing import PairPrinter, PrintedCandle, PrintedOrder, PrintedTicker, PrintedTrade
 from mycelial.kraken.ws.reading import ChannelFrame, Heartbeat, Reply, read_message, read_result
 from mycelial.kraken.ws.requests import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mycelial.kraken.orders import AddBatch, CancelOrders
 from mycelial.kraken.rest.bodies import FORM, JSON, Fields, encode_form, encode_json
 from mycelial.kraken.rest.methods import METHODS, Request, query_fields
-from mycelial.kraken.rest.order_forms import fields_of
+from mycelial.kraken.rest.order_writing import fields_of
 from mycelial.kraken.rest.queries import Query
 from mycelial.kraken.signing import Secret
 

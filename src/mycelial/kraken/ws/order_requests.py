@@ -1,4 +1,4 @@
-"""Trading methods of WebSocket v2: between the parameters that travel and `mycelial.kraken.orders`.
+"""Trading methods of WebSocket v2, read: from the parameters that travel to `mycelial.kraken.orders`.
 
 Every set of parameters carries the token. Fields a method does not know are refused by name, as Kraken does; so are
 those that only REST has (`leverage`, `userref`, `close`). `trigger` is an older name of `triggers`.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -32,145 +31,26 @@ from mycelial.kraken.orders import (
     EditOrder,
     Moment,
     NewOrder,
-    OrderType,
     Price,
     PriceKind,
-    Side,
     checked,
     checked_amend,
     checked_batch,
     one_of,
 )
+from mycelial.kraken.ws.order_fields import (
+    MARGIN,
+    AmendFields,
+    BatchCancelFields,
+    BatchFields,
+    CancelFields,
+    ConditionalFields,
+    EditFields,
+    OrderFields,
+    TimeoutFields,
+    TokenFields,
+)
 from mycelial.kraken.ws.requests import Envelope, read_params, sane
-
-MARGIN = "max"  # leverage of an order with `margin`: whatever the pair allows
-
-
-class TriggerFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters of ``triggers``."""
-
-    reference: str = "last"
-    price: Decimal
-    price_type: PriceKind = "static"
-
-
-class ConditionalFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters of ``conditional``."""
-
-    order_type: OrderType
-    limit_price: Decimal | None = None
-    limit_price_type: Literal["static"] = "static"
-    trigger_price: Decimal | None = None
-    trigger_price_type: Literal["static"] = "static"
-    stop_price: Decimal | None = None
-
-
-class OrderFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters of one order, in add_order and in a batch."""
-
-    order_type: OrderType
-    side: Side
-    order_qty: Decimal | None = None
-    symbol: str | None = None
-    limit_price: Decimal | None = None
-    limit_price_type: PriceKind = "static"
-    triggers: TriggerFields | None = None
-    trigger: TriggerFields | None = None
-    time_in_force: str = "gtc"
-    expire_time: str | None = None
-    effective_time: str | None = None
-    deadline: str | None = None
-    cl_ord_id: str | None = None
-    order_userref: int | None = None
-    post_only: bool = False
-    reduce_only: bool = False
-    margin: bool = False
-    display_qty: Decimal | None = None
-    fee_preference: Literal["base", "quote"] | None = None
-    stp_type: str = "cancel_newest"
-    cash_order_qty: Decimal | None = None
-    conditional: ConditionalFields | None = None
-    validate: bool = False
-    no_mpp: bool | None = None
-    sender_sub_id: str | None = None
-    token: str | None = None
-
-
-class BatchFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters of batch_add."""
-
-    symbol: str
-    orders: tuple[OrderFields, ...]
-    deadline: str | None = None
-    validate: bool = False
-    token: str | None = None
-
-
-class AmendFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters of amend_order."""
-
-    order_id: str | None = None
-    cl_ord_id: str | None = None
-    order_qty: Decimal | None = None
-    display_qty: Decimal | None = None
-    limit_price: Decimal | None = None
-    limit_price_type: PriceKind = "static"
-    trigger_price: Decimal | None = None
-    trigger_price_type: PriceKind = "static"
-    post_only: bool = False
-    symbol: str | None = None
-    deadline: str | None = None
-    token: str | None = None
-
-
-class EditFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters of edit_order."""
-
-    order_id: str
-    symbol: str
-    order_qty: Decimal | None = None
-    display_qty: Decimal | None = None
-    limit_price: Decimal | None = None
-    triggers: TriggerFields | None = None
-    trigger: TriggerFields | None = None
-    post_only: bool = False
-    fee_preference: Literal["base", "quote"] | None = None
-    order_userref: int | None = None
-    deadline: str | None = None
-    reduce_only: bool = False
-    no_mpp: bool | None = None
-    validate: bool = False
-    token: str | None = None
-
-
-class CancelFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters of cancel_order."""
-
-    order_id: tuple[str, ...] = ()
-    cl_ord_id: tuple[str, ...] = ()
-    order_userref: tuple[int, ...] = ()
-    token: str | None = None
-
-
-class BatchCancelFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters of batch_cancel."""
-
-    orders: tuple[str | int, ...] = ()
-    cl_ord_id: tuple[str, ...] = ()
-    token: str | None = None
-
-
-class TokenFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters of cancel_all."""
-
-    token: str | None = None
-
-
-class TimeoutFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters of cancel_all_orders_after."""
-
-    timeout: int
-    token: str | None = None
 
 
 class Trading(Struct, frozen=True):
@@ -178,9 +58,6 @@ class Trading(Struct, frozen=True):
 
     command: Command
     token: str | None
-
-
-# ------------------------------------------------------------------------------------------------------------ reading
 
 
 def read_command(envelope: Envelope) -> Trading:
@@ -365,138 +242,3 @@ def _moment_ns(moment: str | None, field: str) -> int | None:
 
 def _is_userref(name: str | int) -> bool:
     return isinstance(name, int) or (name.lstrip("-").isascii() and name.lstrip("-").isdigit() and len(name) <= 11)
-
-
-# ------------------------------------------------------------------------------------------------------------ writing
-
-
-def params_of(command: Command, token: str) -> tuple[str, dict[str, Any]]:
-    """Return the method and the parameters that ask for a command.
-
-    Raises
-    ------
-    ProtocolError
-        If the command says something that only REST can carry.
-    """
-    match command:
-        case AddOrder():
-            fields = {"symbol": command.order.pair, **_order_fields(command.order)}
-            return "add_order", _filled(fields | _ends(command), token)
-        case AddBatch():
-            rows = [_filled(_order_fields(one)) for one in command.orders]
-            return "batch_add", _filled({"symbol": command.pair, "orders": rows} | _ends(command), token)
-        case AmendOrder():
-            fields = {
-                "order_id": command.order_id,
-                "cl_ord_id": command.cl_ord_id,
-                "order_qty": command.volume,
-                "display_qty": command.display_volume,
-                **_price_fields("limit_price", command.limit_price),
-                **_price_fields("trigger_price", command.trigger_price),
-                "post_only": command.post_only or None,
-                "symbol": command.pair,
-                "deadline": _moment_text(command.deadline_ns, 9),
-            }
-            return "amend_order", _filled(fields, token)
-        case EditOrder():
-            if command.price or command.price2:
-                raise ProtocolError("price and price2 are REST's names; give limit_price and trigger_price")
-            fields = {
-                "order_id": command.order_id,
-                "symbol": command.pair,
-                "order_qty": command.volume,
-                "display_qty": command.display_volume,
-                **_price_fields("limit_price", command.limit_price),
-                "triggers": _trigger_fields(command.trigger_price, "last"),
-                "post_only": command.post_only or None,
-                "order_userref": command.userref,
-            }
-            return "edit_order", _filled(fields | _ends(command), token)
-        case CancelOrders(batch=True):
-            names = [*command.order_ids, *command.userrefs]
-            return "batch_cancel", _filled({"orders": names, "cl_ord_id": list(command.cl_ord_ids) or None}, token)
-        case CancelOrders():
-            fields = {
-                "order_id": list(command.order_ids) or None,
-                "cl_ord_id": list(command.cl_ord_ids) or None,
-                "order_userref": list(command.userrefs) or None,
-            }
-            return "cancel_order", _filled(fields, token)
-        case CancelAll():
-            return "cancel_all", {"token": token}
-        case CancelAllAfter():
-            return "cancel_all_orders_after", {"timeout": command.timeout_s, "token": token}
-    raise TypeError(f"{type(command).__name__} is no order command")
-
-
-def _order_fields(order: NewOrder) -> dict[str, Any]:
-    if order.leverage not in (None, MARGIN):
-        raise ProtocolError("leverage can be chosen over REST only; over the WebSocket it is all or nothing")
-    if (order.starts and order.starts.from_receipt) or (order.expires and order.expires.from_receipt):
-        raise ProtocolError("times from receipt can be sent over REST only; give a moment")
-    return {
-        "order_type": order.order_type,
-        "side": order.side,
-        "cash_order_qty" if order.volume_in_quote else "order_qty": order.volume,
-        **_price_fields("limit_price", order.limit_price),
-        "triggers": _trigger_fields(order.trigger_price, order.reference),
-        "time_in_force": order.time_in_force if order.time_in_force != "gtc" else None,
-        "effective_time": _moment_text(order.starts.ns if order.starts else None, 0),
-        "expire_time": _moment_text(order.expires.ns if order.expires else None, 0),
-        "cl_ord_id": order.cl_ord_id,
-        "order_userref": order.userref,
-        "post_only": order.post_only or None,
-        "reduce_only": order.reduce_only or None,
-        "margin": True if order.leverage else None,
-        "display_qty": order.display_volume,
-        "fee_preference": order.fee_in,
-        "stp_type": order.self_trade.replace("-", "_") if order.self_trade != "cancel-newest" else None,
-        "conditional": None if order.close is None else _close_fields(order.close),
-    }
-
-
-def _close_fields(close: Close) -> dict[str, Any]:
-    for price in (close.limit_price, close.trigger_price):
-        if price is not None and price.kind != "static":
-            raise ProtocolError("relative prices of a conditional close can be sent over REST only")
-    return _filled(
-        {
-            "order_type": close.order_type,
-            **_price_fields("limit_price", close.limit_price),
-            **_price_fields("trigger_price", close.trigger_price),
-        }
-    )
-
-
-def _price_fields(name: str, price: Price | None) -> dict[str, Any]:
-    if price is None:
-        return {}
-    if price.kind == "static":
-        return {name: price.value}
-    return {name: _signed(price), f"{name}_type": price.kind}
-
-
-def _trigger_fields(price: Price | None, reference: str) -> dict[str, Any] | None:
-    if price is None:
-        return None
-    kind = {"price_type": price.kind} if price.kind != "static" else {}
-    return {"reference": reference, "price": _signed(price), **kind}
-
-
-def _signed(price: Price) -> Decimal:
-    if price.towards == "#":
-        raise ProtocolError("an offset in the order's own direction (#) can be sent over REST only")
-    return -price.value if price.towards == "-" else price.value
-
-
-def _ends(command: AddOrder | AddBatch | EditOrder) -> dict[str, Any]:
-    return {"deadline": _moment_text(command.deadline_ns, 9), "validate": command.validate or None}
-
-
-def _moment_text(at_ns: int | None, decimals: int) -> str | None:
-    return None if at_ns is None else times.rfc3339(at_ns, decimals)
-
-
-def _filled(fields: Mapping[str, Any], token: str | None = None) -> dict[str, Any]:
-    filled = {name: value for name, value in fields.items() if value is not None}
-    return filled if token is None else {**filled, "token": token}

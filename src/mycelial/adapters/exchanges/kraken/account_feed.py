@@ -25,7 +25,7 @@ from mycelial.kraken.orders import CancelAllAfter, Command
 from mycelial.kraken.rest.envelope import Answered
 from mycelial.kraken.rest.queries import GetWebSocketsToken
 from mycelial.kraken.ws import account_data
-from mycelial.kraken.ws.order_requests import params_of
+from mycelial.kraken.ws.order_writing import params_of
 from mycelial.kraken.ws.reading import ChannelFrame, Reply
 from mycelial.kraken.ws.requests import Subscription, subscription_params
 

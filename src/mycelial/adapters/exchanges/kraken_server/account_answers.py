@@ -35,14 +35,14 @@ def answer(desk: Desk, key: ApiKey, query: Query) -> Any:
     match query:
         case queries.Balance():
             return {
-                desk.table.asset(one.asset).id: desk.shown.money(one.total, one.asset)
+                desk.table.asset(one.asset).id: desk.amounts.money(one.total, one.asset)
                 for one in desk.exchange.balances(account)
                 if one.total and one.asset in desk.table.assets
             }
         case queries.BalanceEx():
             return {
                 desk.table.asset(one.asset).id: answers.ExtendedBalance(
-                    balance=desk.shown.money(one.total, one.asset), hold_trade=desk.shown.money(one.held, one.asset)
+                    balance=desk.amounts.money(one.total, one.asset), hold_trade=desk.amounts.money(one.held, one.asset)
                 )
                 for one in desk.exchange.balances(account)
                 if one.total and one.asset in desk.table.assets
@@ -52,7 +52,7 @@ def answer(desk: Desk, key: ApiKey, query: Query) -> Any:
         case queries.OpenOrders():
             found = desk.exchange.open_orders(account, userref=query.userref, cl_ord_id=query.cl_ord_id or "")
             newest_first = reversed(found)
-            rows = {one.order_id: desk.shown.order_row(one, trades=query.trades) for one in newest_first}
+            rows = {one.order_id: desk.rows.order_row(one, trades=query.trades) for one in newest_first}
             return answers.OpenOrdersAnswer(rows)
         case queries.ClosedOrders():
             return _closed(desk, account, query)
@@ -68,7 +68,7 @@ def answer(desk: Desk, key: ApiKey, query: Query) -> Any:
             return _ledgers(desk, account, query)
         case queries.QueryLedgers():
             page = desk.exchange.ledger(account, ids=query.id, most=len(query.id))
-            return {one.ledger_id: desk.shown.ledger_row(one) for one in page.rows}
+            return {one.ledger_id: desk.rows.ledger_row(one) for one in page.rows}
         case queries.OpenPositions():
             return {}
         case queries.TradeVolume():
@@ -107,7 +107,7 @@ def _trade_balance(desk: Desk, account: int, query: queries.TradeBalance) -> ans
     asset = desk.table.asset(query.asset) if query.asset != "ZUSD" else None
     desk.value_assets()
     name = desk.venue.fee_volume_currency if asset is None else asset.name
-    worth = sum((desk.shown.usd(one.total, one.asset) for one in desk.exchange.balances(account)), Decimal(0))
+    worth = sum((desk.amounts.usd(one.total, one.asset) for one in desk.exchange.balances(account)), Decimal(0))
     total = round(worth / desk.usd_values.get(name, Decimal(1)), 4)
     zero = Decimal("0.0000")
     return answers.TradeBalanceRow(eb=total, tb=total, m=zero, uv=zero, n=zero, c=zero, v=zero, e=total, mf=total)
@@ -123,7 +123,7 @@ def _closed(desk: Desk, account: int, query: queries.ClosedOrders) -> answers.Cl
         by=query.closetime,
         offset=_offset(query.ofs),
     )
-    rows = {one.order_id: desk.shown.order_row(one, trades=query.trades) for one in page.rows}
+    rows = {one.order_id: desk.rows.order_row(one, trades=query.trades) for one in page.rows}
     return answers.ClosedOrdersAnswer(rows, None if query.without_count else page.whole)
 
 
@@ -135,7 +135,7 @@ def _orders(desk: Desk, account: int, query: queries.QueryOrders) -> dict[str, a
         malformed = any(not is_order_id(one) for one in query.txid)
         raise Refused(errors.INVALID_ORDER if malformed else errors.UNKNOWN_ORDER)
     return {
-        one: desk.shown.order_row(found[one], trades=query.trades)
+        one: desk.rows.order_row(found[one], trades=query.trades)
         for one in query.txid
         if query.userref is None or found[one].userref == query.userref
     }
@@ -148,7 +148,7 @@ def _trades(desk: Desk, account: int, query: queries.TradesHistory) -> answers.T
         end_ns=_moment(desk, account, query.end, "end"),
         offset=_offset(query.ofs),
     )
-    rows = {one.trade_id: desk.shown.trade_row(one, ledgers=query.ledgers) for one in page.rows}
+    rows = {one.trade_id: desk.rows.trade_row(one, ledgers=query.ledgers) for one in page.rows}
     return answers.TradesAnswer(rows, None if query.without_count else page.whole)
 
 
@@ -158,7 +158,7 @@ def _trades_by_id(desk: Desk, account: int, query: queries.QueryTrades) -> dict[
     page = desk.exchange.own_trades(account, ids=query.txid, most=1_000)
     if not page.rows and not desk.exchange.orders(account, query.txid):
         raise invalid_argument("txid")
-    return {one.trade_id: desk.shown.trade_row(one, ledgers=True) for one in page.rows}
+    return {one.trade_id: desk.rows.trade_row(one, ledgers=True) for one in page.rows}
 
 
 def _ledgers(desk: Desk, account: int, query: queries.Ledgers) -> answers.LedgersAnswer:
@@ -171,7 +171,7 @@ def _ledgers(desk: Desk, account: int, query: queries.Ledgers) -> answers.Ledger
         end_ns=_moment(desk, account, query.end, "end"),
         offset=_offset(query.ofs),
     )
-    rows = {one.ledger_id: desk.shown.ledger_row(one) for one in page.rows}
+    rows = {one.ledger_id: desk.rows.ledger_row(one) for one in page.rows}
     return answers.LedgersAnswer(rows, None if query.without_count else page.whole)
 
 

@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from mycelial.adapters.exchanges.kraken_server import translating
+from mycelial.adapters.exchanges.kraken_server.amounts import Amounts
 from mycelial.adapters.exchanges.kraken_server.clock import MarketClock
 from mycelial.adapters.exchanges.kraken_server.keyring import Keyring, Tokens
-from mycelial.adapters.exchanges.kraken_server.showing_orders import Shown
+from mycelial.adapters.exchanges.kraken_server.order_words import OrderWords
+from mycelial.adapters.exchanges.kraken_server.reports import Reports
+from mycelial.adapters.exchanges.kraken_server.reports_v1 import ReportsV1
+from mycelial.adapters.exchanges.kraken_server.rest_rows import RestRows
 from mycelial.kraken import errors, orders
 from mycelial.kraken.errors import Refused
 from mycelial.kraken.limits import Budget
@@ -60,7 +64,10 @@ class Desk:
         self.keyring = Keyring(exchange.keys, nonce_window=nonce_window)
         self.tokens = Tokens(self.venue.websocket.token_valid_ns, wall_ns)
         self.usd_values: dict[str, Decimal] = {}
-        self.shown = Shown(self.table, self.usd_values)
+        self.amounts = Amounts(self.usd_values)
+        self.words = OrderWords(self.table, self.amounts)
+        self.rows = RestRows(self.table, self.amounts, self.words)
+        self.reports, self.reports_v1 = Reports(self.table, self.amounts), ReportsV1(self.rows)
         self.unavailable = False  # an outage: nothing private is answered
         self.tell: Callable[[list[Event]], None] = lambda events: None  # set by the hub that spreads events
         self._public: dict[tuple[str, str, str], Budget] = {}

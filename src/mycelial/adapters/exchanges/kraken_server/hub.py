@@ -225,7 +225,7 @@ class Hub:
                 _spread(listeners, self.showing.instruments("update", symbols, assets=False))
 
     def _reports(self, events: list[OrderReport]) -> None:
-        shown = self.desk.shown
+        shown, shown_v1 = self.desk.reports, self.desk.reports_v1
         for report in events:
             bodies: dict[object, bytes] = {}
             for feed in self.audience.private.get(report.account, ()):
@@ -238,9 +238,9 @@ class Hub:
                         body = bodies[feed.ratecounter] = b"[%b]" % dumps(execution)
                     feed.send("update", body)
                 elif feed.channel == "openOrders":
-                    feed.send("", dumps([{report.order_id: shown.v1_order(report)}], quoted=True))
+                    feed.send("", dumps([{report.order_id: shown_v1.order(report)}], quoted=True))
                 elif feed.channel == "ownTrades" and report.trade is not None:
-                    feed.send("", dumps([{report.trade.trade_id: shown.v1_trade(report.trade)}], quoted=True))
+                    feed.send("", dumps([{report.trade.trade_id: shown_v1.trade(report.trade)}], quoted=True))
 
     def _ledger(self, events: list[LedgerEntry]) -> None:
         for (account, _), group in groupby(events, lambda one: (one.account, one.ref_id)):
@@ -248,7 +248,7 @@ class Hub:
             body = b""
             for feed in self.audience.private.get(account, ()):
                 if feed.channel == "balances":
-                    body = body or dumps([self.desk.shown.balance_change(one) for one in entries])
+                    body = body or dumps([self.desk.reports.balance_change(one) for one in entries])
                     feed.send("update", body)
 
 

@@ -68,18 +68,18 @@ def _row(desk: Desk, outcome: own.Added | own.Refused) -> answers.BatchRow:
 
 def _described(desk: Desk, added: own.Added | own.Edited) -> answers.PlacedDescription:
     pair = desk.table.pairs[added.command.symbol]
-    close = desk.shown.close_sentence(added.command.close, pair)
+    close = desk.words.close_sentence(added.command.close, pair)
     return answers.PlacedDescription(order=_sentence(desk, added, pair), close=close or None)
 
 
 def _sentence(desk: Desk, added: own.Added | own.Edited, pair: Pair) -> str:
     """Describe an order as it was understood, without asking the exchange for it again."""
-    return desk.shown.command_sentence(added.command, pair, added.limit, added.trigger)
+    return desk.words.command_sentence(added.command, pair, added.limit, added.trigger)
 
 
 def _edited(desk: Desk, outcome: own.Edited, command: orders.EditOrder) -> answers.EditedOrder:
     pair = desk.table.pairs[outcome.command.symbol]
-    first, second = desk.shown.command_prices(outcome.command, pair, outcome.limit, outcome.trigger)
+    first, second = desk.words.command_prices(outcome.command, pair, outcome.limit, outcome.trigger)
     old = outcome.original_userref
     return answers.EditedOrder(
         txid=outcome.order_id,

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from mycelial.adapters.exchanges.kraken_server.amounts import ASSET_DECIMALS, DEFAULT_ASSET_DECIMALS
 from mycelial.adapters.exchanges.kraken_server.desk import MODE_NAMES, Desk
-from mycelial.adapters.exchanges.kraken_server.showing_orders import ASSET_DECIMALS, DEFAULT_ASSET_DECIMALS
 from mycelial.kraken.errors import invalid_argument
 from mycelial.kraken.numbers import decimal
 from mycelial.kraken.rest import market_answers as answers

@@ -285,10 +285,13 @@ class Session:
         self._private_snapshot(feed, wanted)
 
     def _private_snapshot(self, feed: PrivateFeed, wanted: Subscription) -> None:
-        exchange, shown = self.desk.exchange, self.desk.shown
+        exchange, shown = self.desk.exchange, self.desk.reports
         if feed.channel == "balances":
             if wanted.snapshot:
-                rows = [(one.asset, shown.money(one.total, one.asset)) for one in exchange.balances(feed.account)]
+                rows = [
+                    (one.asset, self.desk.amounts.money(one.total, one.asset))
+                    for one in exchange.balances(feed.account)
+                ]
                 feed.send("snapshot", dumps([_balance(asset, total) for asset, total in rows]))
             return
         if wanted.snap_orders:

@@ -134,10 +134,10 @@ class SessionV1:
         feed = PrivateFeed(self.connection, key.account, wanted.name)
         self.connection.send(v1.subscribed(wanted, None, None, asked.reqid))
         self.hub.audience.add_feed(feed)
-        exchange, shown = self.desk.exchange, self.desk.shown
+        exchange, shown = self.desk.exchange, self.desk.reports_v1
         if wanted.name == "openOrders":
-            rows = [{one.order_id: shown.v1_open_order(one)} for one in exchange.open_orders(key.account)]
+            rows = [{one.order_id: shown.open_order(one)} for one in exchange.open_orders(key.account)]
         else:
             trades = exchange.own_trades(key.account, most=50).rows
-            rows = [{one.trade_id: shown.v1_trade(one)} for one in trades] if wanted.snapshot is not False else []
+            rows = [{one.trade_id: shown.trade(one)} for one in trades] if wanted.snapshot is not False else []
         feed.send("", dumps(rows, quoted=True))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from mycelial.adapters.exchanges.kraken_server.amounts import ASSET_DECIMALS, DEFAULT_ASSET_DECIMALS
 from mycelial.adapters.exchanges.kraken_server.desk import Desk
 from mycelial.adapters.exchanges.kraken_server.public_answers import pair_status, vwap
-from mycelial.adapters.exchanges.kraken_server.showing_orders import ASSET_DECIMALS, DEFAULT_ASSET_DECIMALS
 from mycelial.kraken.ws import market_data, replies
 from mycelial.kraken.ws.printing import PrintedCandle, PrintedOrder, PrintedTicker, PrintedTrade
 from mycelial.market.venues.rules import Pair
