@@ -270,3 +270,18 @@ def test_pairs_take_turns_by_the_room_they_have() -> None:
 
     assert action is not None
     assert action.symbol == "B/Y"
+
+
+def test_what_the_exchange_tells_of_its_counter_raises_the_mirror_and_never_counts_a_message_twice() -> None:
+    budget = TradingBudget(KRAKEN.limits("pro"), KRAKEN.tariff)
+    ticket = budget.sending("X", Cost(4_000_000))
+
+    budget.told("X", 4.0, 0)  # the exchange has the message already; its answer is still on the way
+    assert budget.level("X", 0) == 4 * POINT
+    budget.answered(ticket, 0, carried_out=True)
+    assert budget.level("X", 0) == 4 * POINT
+
+    budget.told("X", 50.0, 0)  # somebody else uses the account
+    assert budget.level("X", 0) == 50 * POINT
+    budget.told("X", 1.0, 0)
+    assert budget.level("X", 0) == 50 * POINT

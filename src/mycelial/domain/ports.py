@@ -181,3 +181,6 @@ class Ledger(Protocol):
 
     def latest_fill_ns(self) -> int:
         """Return the time of the latest fill, 0 without one."""
+
+    def latest_word_ns(self) -> int:
+        """Return when anything was last written of an order, 0 without one."""

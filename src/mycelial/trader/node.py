@@ -127,6 +127,10 @@ class Node:
 
     async def _take_up(self) -> None:
         """Settle the past before the first new order."""
+        # What the former run sent is not known message by message: the counters may have been full when it ended.
+        ended = self.ledger.latest_word_ns()
+        for symbol, _ in self.strategies.values() if ended else ():
+            self.scheduler.budget.refused_for_rate(symbol, ended)
         opening = await self.exchange.account()
         self.ledger.open_with(opening.balances)
         booked = await self.settler.catch_up(self.exchange)

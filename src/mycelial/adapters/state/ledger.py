@@ -141,6 +141,10 @@ class SqliteLedger:
         """Return the time of the latest fill, 0 without one."""
         return int(self._rows("SELECT coalesce(max(time_ns), 0) AS latest FROM fills")[0]["latest"])
 
+    def latest_word_ns(self) -> int:
+        """Return when anything was last written of an order, 0 without one."""
+        return int(self._rows("SELECT coalesce(max(told_ns), 0) AS latest FROM orders")[0]["latest"])
+
     def orders(self, limit: int = 50) -> list[OrderReport]:
         """Return the latest orders, newest first."""
         return [_report(row) for row in self._rows("SELECT * FROM orders ORDER BY intended_ns DESC LIMIT ?", limit)]

@@ -90,9 +90,13 @@ class Budget:
         account.counter = Counter(level, max(now_ns, account.counter.at_ns))
 
     def told(self, name: str, points: float, now_ns: int) -> None:
-        """The exchange told its counter; it may only raise what we believe."""
+        """The exchange told its counter: others may use the account too. It may only raise what we believe.
+
+        What is under way may be part of that figure already and is charged when its answer comes, so it is left out.
+        """
         account = self._of(name)
-        level = max(account.counter.level_at(self.limits, now_ns), int(points * 1_000_000) * MICRO)
+        told = (int(points * 1_000_000) - account.underway) * MICRO
+        level = max(account.counter.level_at(self.limits, now_ns), told)
         account.counter = Counter(level, max(now_ns, account.counter.at_ns))
 
     def _of(self, name: str) -> _Account:

@@ -39,6 +39,7 @@ class AccountFeed:
     ----------
     tracker : told everything about orders.
     changed : called after every message that told of orders or of the connection.
+    counted : told the exchange's own counter of a pair, in points.
     """
 
     def __init__(
@@ -50,9 +51,11 @@ class AccountFeed:
         tracker: OrderTracker,
         switch: DeadManSwitch | None,
         changed: Callable[[LinkChanged | None], None],
+        counted: Callable[[str, float], None],
     ) -> None:
         self._socket, self._rest, self._clock = socket, rest, clock
         self._rules, self._tracker, self._switch, self._changed = rules, tracker, switch, changed
+        self._counted = counted
         self.token = TokenState()
         self.balances: dict[str, int] = {}
         self.is_followed = False  # the snapshot of orders is here
@@ -81,7 +84,9 @@ class AccountFeed:
         self._executions.restart()
         self._balances.restart()
         self._asked_ns = self._clock.now_ns()
-        await self._subscribe(Subscription(channel="executions", token=self.token.text, snap_trades=True))
+        await self._subscribe(
+            Subscription(channel="executions", token=self.token.text, snap_trades=True, ratecounter=True)
+        )
         self.token.subscribed()
         await self._subscribe(Subscription(channel="balances", token=self.token.text))
         while self._switch is not None:
@@ -146,6 +151,9 @@ class AccountFeed:
     def _took_executions(self, frame: ChannelFrame) -> None:
         now = self._clock.now_ns()
         told = [self._translated(report) for report in frame.data]
+        for report, one in zip(frame.data, told, strict=True):
+            if report.ratecount is not None and one.symbol:
+                self._counted(one.symbol, float(report.ratecount))
         if frame.kind != "snapshot":
             for one in told:
                 self._tracker.execution(one, now)

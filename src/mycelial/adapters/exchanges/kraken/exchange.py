@@ -138,7 +138,7 @@ class KrakenExchange:
         )
         self.accounts = AccountFeed(
             *(private_socket(settings, session, clock, connects, self.offset), rest, clock, self._rules),
-            *(self.tracker, self.switch, self._changed),
+            *(self.tracker, self.switch, self._changed, self._counted),
         )
         modern = SymbolTable.of_venue(self._venue).modern
         backoff = Backoff(settings.seed, "kraken", "recovery", most_ns=settings.reconnect_most_ns)
@@ -372,6 +372,10 @@ class KrakenExchange:
         self._pump()
         if self.is_ready():
             self._ready.set()
+
+    def _counted(self, symbol: str, points: float) -> None:
+        """The exchange told its counter of a pair."""
+        self.budget.told(symbol, points, self._clock.now_ns())
 
     def _pump(self) -> None:
         """Tell what the tracker has learned, and look into what it doubts."""
