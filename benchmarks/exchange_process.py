@@ -10,16 +10,12 @@ import argparse
 import asyncio
 import json
 import signal
-import time
 from dataclasses import replace
 
 from mycelial.adapters.exchanges.kraken_server import session
-from mycelial.adapters.exchanges.kraken_server.opening import Opened
-from mycelial.adapters.exchanges.kraken_server.server import Server
+from mycelial.adapters.exchanges.kraken_server.opening import Opened, open_exchange
 from mycelial.market.rate_counters import MOST_THRESHOLD, Limits
 from mycelial.market.venues import packaged_venue
-from mycelial.simulation.exchange import SimulatedExchange
-from mycelial.simulation.exchange.exchange import PAIRS
 
 
 async def serve(opened: Opened) -> None:
@@ -41,9 +37,9 @@ def main() -> None:
         limits = Limits(MOST_THRESHOLD, MOST_THRESHOLD, None)
         venue = replace(venue, trading=dict.fromkeys(venue.trading, limits))
         session.MESSAGES_PER_S = session.MESSAGE_BURST = 1e9
-    exchange = SimulatedExchange(PAIRS, 23, venue=venue, now_ns=time.time_ns())
+    opened = open_exchange(seed=23, speed=chosen.speed, venue=venue)
     try:
-        asyncio.run(serve(Opened(exchange, Server(exchange, speed=chosen.speed))))
+        asyncio.run(serve(opened))
     except asyncio.CancelledError:
         return
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from mycelial.adapters.exchanges.kraken_server.admin import scenario_named
 from mycelial.adapters.exchanges.kraken_server.server import Addresses, Server
+from mycelial.market.venues import Venue
 from mycelial.simulation.exchange import commands as own
 from mycelial.simulation.exchange.accounts import ApiKey
 from mycelial.simulation.exchange.exchange import PAIRS, SimulatedExchange
@@ -58,6 +59,7 @@ def open_exchange(
     scenario: str | None = None,
     mixed: bool = False,
     record: bool = False,
+    venue: Venue | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Opened:
     """Open an exchange at the present time of the wall clock.
@@ -68,6 +70,7 @@ def open_exchange(
     speed : market seconds in a second.
     scenario : a packaged stress scenario that begins with the opening, such as ``X01:seller@30``.
     mixed : let both WebSocket doors take public and private requests.
+    venue : whose rules hold; Kraken's when left out.
     say : hears what takes its time.
 
     Raises
@@ -78,7 +81,7 @@ def open_exchange(
     played = None if scenario is None else scenario_named(scenario)
     say(f"opening {', '.join(pairs)} (kernels are compiled once per machine, then cached) ...")
     began = time.monotonic()
-    exchange = SimulatedExchange(pairs, seed, now_ns=time.time_ns(), record=record)
+    exchange = SimulatedExchange(pairs, seed, venue=venue, now_ns=time.time_ns(), record=record)
     warm_up(exchange, is_cold=time.monotonic() - began > COLD_S)
     while (now_ns := time.time_ns()) - exchange.now > LATE_NS:  # opening took its time; the market has lived through it
         exchange.advance(now_ns)
