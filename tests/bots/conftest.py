@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.bots import serving_exchange
+from mycelial.adapters.data.atomic import locked
+from support.bots import seen_by, serving_exchange
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,3 +31,24 @@ def exchange(bots: Path) -> Iterator[dict[str, Any]]:
     """Serve an exchange and return what it prints when it is ready."""
     with serving_exchange("--seed", "7") as ready:
         yield ready
+
+
+CLIENTS = ("ccxt_rest", "ccxt_pro", "kraken_sdk")
+
+
+@pytest.fixture(scope="session")
+def visits(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Return what each client saw. They visit at the same time, once for all test processes."""
+    bots = request.getfixturevalue("bots")
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    kept = shared / "visits.json"
+    with locked(shared / "visits"):
+        if not kept.is_file():
+            exchange = request.getfixturevalue("exchange")
+            with ThreadPoolExecutor() as pool:
+                found = pool.map(lambda name: seen_by(bots, f"{name}.py", exchange), CLIENTS)
+                kept.write_text(json.dumps(dict(zip(CLIENTS, found, strict=True))))
+        seen: dict[str, dict[str, Any]] = json.loads(kept.read_text())
+    return seen

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,13 @@ def traded(command: list[str], folder: Path, bots: Path, database: str) -> tuple
             if any(order["side"] == "sell" and order["status"] == "closed" for order in orders_in(folder / database)):
                 break
             time.sleep(0.25)
+        said = (folder / "log.txt").read_text()  # before it is interrupted in whatever it does
         os.killpg(process.pid, signal.SIGINT)
         try:
             process.wait(30)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-    return orders_in(folder / database), (folder / "log.txt").read_text()
+    return orders_in(folder / database), said
 
 
 def command_of(n: int) -> list[str]:
@@ -64,27 +66,37 @@ def command_of(n: int) -> list[str]:
     return blocks_of("freqtrade.md", "bash")[n].split()
 
 
-@pytest.fixture
-def folder(tmp_path, exchange):
-    (tmp_path / "exchange.json").write_text(json.dumps(exchange) + "\n")
-    return tmp_path
+@pytest.fixture(scope="module")
+def runs(bots, exchange, tmp_path_factory) -> dict[str, tuple[list[dict[str, Any]], str]]:
+    """Run the two commands of the guide at the same time, each in a folder of its own."""
+    overlay = {
+        "order_types": {"entry": "market", "exit": "market", "stoploss": "market", "stoploss_on_exchange": True},
+        "exchange": {"ccxt_config": {"rateLimit": 200}, "ccxt_async_config": {"rateLimit": 200}},
+    }
+
+    def run(name: str, command: list[str]) -> tuple[list[dict[str, Any]], str]:
+        folder = tmp_path_factory.mktemp(name)
+        (folder / "exchange.json").write_text(json.dumps(exchange) + "\n")
+        (folder / "overlay.json").write_text(json.dumps(overlay))
+        return traded([*command, "--config", "overlay.json"], folder, bots, f"my-bot/{name}.sqlite")
+
+    with ThreadPoolExecutor() as pool:
+        dry, live = pool.submit(run, "dry-run", command_of(1)), pool.submit(run, "live", command_of(2))
+        return {"dry-run": dry.result(), "live": live.result()}
 
 
-def test_the_dry_run_of_the_guide_buys_and_sells(bots, folder):
-    orders, log = traded(command_of(1), folder, bots, "my-bot/dry-run.sqlite")
+def test_the_dry_run_of_the_guide_buys_and_sells(runs):
+    orders, log = runs["dry-run"]
 
-    first = [order for order in orders if order["order_id"].startswith("dry_run")][:2]
+    first = [order for order in orders if order["order_id"].startswith("dry_run") and order["side"] != "stoploss"][:2]
     assert [order["side"] for order in first] == ["buy", "sell"], log[-4000:]
     assert all(order["status"] == "closed" and order["filled"] > 0 for order in first)
     assert "held long enough" in log
     assert "Traceback" not in log
 
 
-def test_the_live_run_of_the_guide_agrees_with_the_exchange(bots, folder, exchange):
-    overlay = {"order_types": {"entry": "market", "exit": "market", "stoploss": "market", "stoploss_on_exchange": True}}
-    (folder / "stops.json").write_text(json.dumps(overlay))
-
-    orders, log = traded([*command_of(2), "--config", "stops.json"], folder, bots, "my-bot/live.sqlite")
+def test_the_live_run_of_the_guide_agrees_with_the_exchange(runs, bots, exchange):
+    orders, log = runs["live"]
 
     done = [order for order in orders if order["status"] == "closed" and order["side"] in ("buy", "sell")]
     assert [order["side"] for order in done[:2]] == ["buy", "sell"], log[-4000:]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from support.bots import fine, seen_by
+from support.bots import fine
 
 
 @pytest.fixture(scope="module")
-def sdk(bots, exchange):
-    return seen_by(bots, "kraken_sdk.py", exchange)
+def sdk(visits):
+    return visits["kraken_sdk"]
 
 
 def test_it_reads_the_market(sdk):

@@ -56,8 +56,8 @@ async def watched(watch, times: int) -> list:
 
 
 async def main() -> None:
-    key = key_of("pro", 0)
-    kraken = Watched({"apiKey": key["key"], "secret": key["secret"], "urls": ccxt_urls(), "rateLimit": 350})
+    key = key_of("intermediate")
+    kraken = Watched({"apiKey": key["key"], "secret": key["secret"], "urls": ccxt_urls(), "rateLimit": 150})
     try:
         await kraken.load_markets()
         ticker = await seen.astep("ticker", asyncio.wait_for(kraken.watch_ticker(SYMBOL), 20))

@@ -12,7 +12,7 @@ seen = Seen()
 
 
 def client(key: dict) -> ccxt.kraken:
-    return ccxt.kraken({"apiKey": key["key"], "secret": key["secret"], "urls": ccxt_urls(), "rateLimit": 350})
+    return ccxt.kraken({"apiKey": key["key"], "secret": key["secret"], "urls": ccxt_urls(), "rateLimit": 150})
 
 
 kraken = client(key_of("pro", 0))

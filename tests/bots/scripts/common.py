@@ -14,10 +14,9 @@ from typing import Any
 EXCHANGE: dict[str, Any] = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
 
 
-def key_of(tier: str = "pro", nth: int = 0, permission: str | None = None) -> dict[str, Any]:
-    """Return the nth key of a tier that may trade (or of the permission named)."""
-    keys = [one for one in EXCHANGE["keys"] if one["tier"] == tier]
-    return keys[nth]
+def key_of(tier: str = "pro", nth: int = 0) -> dict[str, Any]:
+    """Return the nth key of a tier; the first three of pro may do everything."""
+    return [one for one in EXCHANGE["keys"] if one["tier"] == tier][nth]
 
 
 def ccxt_urls() -> dict[str, Any]:

@@ -6,7 +6,7 @@ import ccxt
 from common import Seen, ccxt_urls, key_of
 
 key = key_of("pro", 2)
-kraken = ccxt.kraken({"apiKey": key["key"], "secret": key["secret"], "urls": ccxt_urls(), "rateLimit": 350})
+kraken = ccxt.kraken({"apiKey": key["key"], "secret": key["secret"], "urls": ccxt_urls(), "rateLimit": 150})
 seen = Seen()
 names = ("id", "order", "side", "amount", "price", "cost")
 seen.step("trades", lambda: [{name: one[name] for name in names} for one in kraken.fetch_my_trades("BTC/USD")])
