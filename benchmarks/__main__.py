@@ -17,6 +17,7 @@ BENCHMARKS = (
     "exchange_load",
     "intraday_speed",
     "intraday_realism",
+    "client_budget",
     "exchange_core",
     "learning_speed",
     "recursion",
