@@ -172,6 +172,23 @@ def test_a_clock_that_is_wrong_by_an_hour(skew_s: int) -> None:
     asyncio.run(whole())
 
 
+def test_a_simulation_that_runs_twenty_times_as_fast() -> None:
+    async def whole() -> None:
+        async with house(1) as place:
+            place.server.desk.clock.set_speed(20.0)
+            client = place.client(0, dead_man_ns=0)
+            async with watching(client, WallClock()) as watched:
+                await watched.until(lambda: not client.offset.keeps_pace(), 30.0)
+                trader = StubbornTrader(watched)
+                await watched.until(lambda: client.book(SYMBOL).is_two_sided and client.is_ready())
+                resting = await trader.place(Side.BUY, client.book(SYMBOL).bids[0][0] // 2)
+                await trader.cancel(resting)
+
+                assert len(trader.names) == 1
+
+    asyncio.run(whole())
+
+
 def test_a_clock_set_back_between_runs_does_not_lock_the_key_out(tmp_path: Path) -> None:
     async def whole() -> None:
         floor = tmp_path / "nonce"

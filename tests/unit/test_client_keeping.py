@@ -121,6 +121,17 @@ def test_the_offset_of_clocks_is_known_to_half_the_best_round_trip(offset: int, 
     assert clock.theirs(now) == now + clock.offset_ns
 
 
+def test_a_clock_of_another_pace_is_noticed() -> None:
+    clock, fast = ClockOffset(), ClockOffset()
+    for second in range(5):
+        clock.measured(second * SECOND, second * SECOND + 3_600 * SECOND, second * SECOND + 1_000)
+        fast.measured(second * SECOND, second * 10 * SECOND, second * SECOND + 1_000)
+
+    assert clock.keeps_pace()
+    assert not fast.keeps_pace()
+    assert ClockOffset().keeps_pace()
+
+
 def test_only_a_certain_skew_is_called_one() -> None:
     clock = ClockOffset()
     assert not clock.is_skewed()

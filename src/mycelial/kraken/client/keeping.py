@@ -153,16 +153,27 @@ class ClockOffset:
 
     offset_ns: int = 0
     uncertainty_ns: int = 1 << 62
+    first: tuple[int, int] | None = None  # ours and theirs, of the first measurement
+    last: tuple[int, int] = (0, 0)
 
     def measured(self, sent_ns: int, theirs_ns: int, got_ns: int) -> None:
         """Take one exchange of messages."""
         half = max(0, got_ns - sent_ns) // 2
+        self.last = (sent_ns + half, theirs_ns)
+        self.first = self.first or self.last
         # An old figure ages, so that a drifting clock is noticed: it loses a tenth of its weight with each new one.
         aged = self.uncertainty_ns + self.uncertainty_ns // 10
         if half <= aged:
             self.offset_ns, self.uncertainty_ns = theirs_ns - (sent_ns + half), half
         else:
             self.uncertainty_ns = aged
+
+    def keeps_pace(self) -> bool:
+        """Return whether their clock runs like ours; that of a simulation may stand, or run a hundred times faster."""
+        if self.first is None:
+            return True
+        ours, theirs = self.last[0] - self.first[0], self.last[1] - self.first[1]
+        return abs(theirs - ours) <= max(ours // 20, SECOND // 2)
 
     def theirs(self, ours_ns: int) -> int:
         """Return the exchange's time at a time of ours."""

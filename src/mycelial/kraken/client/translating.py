@@ -216,7 +216,7 @@ def told_fill(fill: Fill) -> Execution:
     return Execution(ExecType.TRADE, fill.order_id, fill.time_ns, fill.client_id, fill=fill)
 
 
-def add_order(order: NewOrder, rules: TradingRules, deadline_ns: int) -> wire.AddOrder:
+def add_order(order: NewOrder, rules: TradingRules, deadline_ns: int | None) -> wire.AddOrder:
     """Return the request that places an order; fees in the quote asset, own orders never meet."""
     price = None if order.price_ticks is None else wire.Price(Decimal(rules.price_text(order.price_ticks)))
     return wire.AddOrder(
@@ -236,7 +236,7 @@ def add_order(order: NewOrder, rules: TradingRules, deadline_ns: int) -> wire.Ad
     )
 
 
-def amend_order(change: Amendment, rules: TradingRules, deadline_ns: int) -> wire.AmendOrder:
+def amend_order(change: Amendment, rules: TradingRules, deadline_ns: int | None) -> wire.AmendOrder:
     """Return the request that changes an order."""
     return wire.AmendOrder(
         cl_ord_id=change.client_id,

@@ -344,7 +344,10 @@ class KrakenExchange:
         """Return when, by our clock, a message sent now can no longer reach the exchange."""
         return self._clock.now_ns() + self.settings.deadline_ns + DEADLINE_MARGIN_NS
 
-    def _their_deadline(self) -> int:
+    def _their_deadline(self) -> int | None:
+        """Return the deadline on the exchange's clock; None where that runs at a pace of its own."""
+        if not self.offset.keeps_pace():
+            return None
         return self.offset.theirs(self._clock.now_ns()) + self.settings.deadline_ns
 
     def _need_ready(self, client_id: str) -> None:
