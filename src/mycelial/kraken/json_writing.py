@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct
+from msgspec.structs import astuple
 
 _encode = msgspec.json.encode
 
@@ -60,8 +61,7 @@ def _text(value: Any, quoted: bool) -> str:
 def _members(struct: Struct, quoted: bool) -> str:
     members, array = _plan(type(struct))
     parts = []
-    for name, field, writes_null, bare in members:
-        value = getattr(struct, field)
+    for (name, writes_null, bare), value in zip(members, astuple(struct), strict=True):
         if array:
             parts.append(_text(value, quoted and not bare))
         elif (value is not None or writes_null) and value is not UNSET:
@@ -70,12 +70,12 @@ def _members(struct: Struct, quoted: bool) -> str:
 
 
 @cache
-def _plan(kind: type[Struct]) -> tuple[tuple[tuple[str, str, bool, bool], ...], bool]:
-    """Return (name with colon, attribute, writes None, never quotes) of each field, and whether it is an array."""
+def _plan(kind: type[Struct]) -> tuple[tuple[tuple[str, bool, bool], ...], bool]:
+    """Return (name with colon, writes None, never quotes) of each field, and whether it is an array."""
     nulls: frozenset[str] = getattr(kind, "WRITES_NULL", frozenset())
     bare: frozenset[str] = getattr(kind, "BARE", frozenset())
     members = tuple(
-        (f"{quote(name)}:", field, field in nulls, field in bare)
+        (f"{quote(name)}:", field in nulls, field in bare)
         for name, field in zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True)
     )
     return members, kind.__struct_config__.array_like

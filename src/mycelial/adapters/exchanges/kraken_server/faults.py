@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from operator import attrgetter
 
 COUNTED = ("gap", "duplicate", "reorder", "truncate", "lose_reply", "bad_gateway")
 
@@ -38,7 +39,7 @@ class Faults:
     @property
     def active(self) -> bool:
         """Whether anything is wrong."""
-        return any(getattr(self, one.name) for one in fields(self))
+        return any(_values(self))
 
     def take(self, kind: str) -> bool:
         """Spend one of a counted fault; False if there is none left."""
@@ -51,3 +52,6 @@ class Faults:
         """Let everything be well again."""
         for one in fields(self):
             setattr(self, one.name, 0)
+
+
+_values = attrgetter(*(one.name for one in fields(Faults)))  # asked for every frame that is sent
