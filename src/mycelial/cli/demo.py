@@ -85,7 +85,8 @@ def demo(
     _print_facts(console, summary, real, checks)
     _print_learning(console, ours, baseline)
     swarm = _learn(console, seed, swarm_steps) if swarm_steps else None
-    report = _write_report(directory, ours, baseline, real, swarm)
+    contagion = _spread(console, seed) if swarm_steps else None
+    report = _write_report(directory, ours, baseline, real, swarm, contagion)
     if report is None:
         console.print("  [bold]report[/]    left out: it needs plotly; run: pip install 'mycelial[report]'")
     else:
@@ -99,6 +100,7 @@ def demo(
                 "fingerprint": learners["fingerprint"],
                 "checks": [one.to_dict() for one in checks],
                 "swarm": swarm.to_dict() if swarm else None,
+                "contagion": contagion,
                 "notice": NOTICE,
             }
         )
@@ -214,13 +216,34 @@ def _learn(console: Console, seed: int, steps: int) -> Demonstration:
     return found
 
 
+def _spread(console: Console, seed: int) -> dict[str, Any] | None:
+    """Let a toxic policy loose on a swarm, without and with the defence; nothing where nobody can sign."""
+    from importlib.util import find_spec
+
+    if find_spec("cryptography") is None:
+        console.print("  [bold]contagion[/] left out: it needs: pip install 'mycelial[swarm]'")
+        return None
+    from mycelial.lab.contagion import contagion_demo
+    from mycelial.lab.contagion_page import contagion_line
+
+    found = contagion_demo(seed=seed)
+    console.print(f"  [bold]contagion[/] {contagion_line(found)}")
+    return found
+
+
 def _write_report(
-    directory: Path, ours: MarketRun, baseline: MarketRun, real: ReferenceFigures, swarm: Demonstration | None
+    directory: Path,
+    ours: MarketRun,
+    baseline: MarketRun,
+    real: ReferenceFigures,
+    swarm: Demonstration | None,
+    contagion: dict[str, Any] | None,
 ) -> Path | None:
     """Write the page with every figure, or return None when the optional plotting package is absent."""
     from dataclasses import replace
 
     from mycelial.domain.errors import MissingExtra
+    from mycelial.lab.contagion_page import contagion_section
     from mycelial.lab.report import market_report, write_report
     from mycelial.lab.trading.demonstration import section
 
@@ -228,8 +251,9 @@ def _write_report(
     curves = [("learning agents", ours.curves), ("zero-intelligence agents", baseline.curves)]
     try:
         report = market_report(ours.panel, real, sample=ours.sample, curves=curves)
-        if swarm is not None:
-            report = replace(report, sections=(*report.sections, section(swarm)))
+        more = [section(swarm)] if swarm is not None else []
+        more += [contagion_section(contagion)] if contagion is not None else []
+        report = replace(report, sections=(*report.sections, *more))
         write_report(path, report)
     except MissingExtra:
         return None
