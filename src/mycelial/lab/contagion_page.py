@@ -38,7 +38,7 @@ def contagion_section(found: dict[str, Any]) -> Section:
         "A toxic policy tries to spread",
         f"{found['attackers']} insiders send {found['agents']} agents a policy that does the opposite of what is "
         "right, and claim enormous returns for it. Without a defence agents average what they are sent; with it they "
-        "clip, weigh by trust, test in private worlds before they adopt, and quarantine. One small simulated run, not a "
+        "clip, weigh by trust, test in private worlds before they adopt, and quarantine. One small simulated run, no "
         "campaign.",
         (figure,),
     )
