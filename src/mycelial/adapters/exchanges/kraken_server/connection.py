@@ -73,7 +73,7 @@ class Connection:
 
     def send_frame(self, frame: bytes) -> None:
         """Send a ready frame of a channel."""
-        if not self._faults.active:
+        if self._withheld is None and not self._faults.active:
             self._write(frame)
             return
         for one in self._tampered(frame):

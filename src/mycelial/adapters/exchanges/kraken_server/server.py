@@ -25,7 +25,8 @@ from mycelial.simulation.scenarios.injections import ONE
 
 LOOPBACK = "127.0.0.1"
 SLICE_S = 0.01  # of wall time between two steps of the market
-MOST_STEP_NS = 50_000_000  # market time in one step: what an order may have to wait for
+MOST_STEP_NS = 50_000_000  # market time in one step at usual speed: what an order may have to wait for ...
+FAST_STEPS = 10  # ... and so many times as much in a market that runs fast
 MOST_BEHIND_S = 1.0  # of wall time a market that cannot keep up lags before its clock is set back
 PATIENCE_S = 15.0
 VALUE_EVERY_S = 1.0
@@ -140,8 +141,9 @@ class Server:
         valued = 0.0
         while True:
             target = clock.now()
+            step = MOST_STEP_NS * max(1, min(FAST_STEPS, int(clock.speed) // 5))
             while exchange.now < target:
-                exchange.advance(min(target, exchange.now + MOST_STEP_NS))
+                exchange.advance(min(target, exchange.now + step))
                 desk.pump()
                 await asyncio.sleep(0)
                 if clock.now() - exchange.now > MOST_BEHIND_S * 1e9 * clock.speed and not clock.paused:
