@@ -184,3 +184,28 @@ class Ledger(Protocol):
 
     def latest_word_ns(self) -> int:
         """Return when anything was last written of an order, 0 without one."""
+
+
+class GossipReader(Protocol):
+    """What waits for one reader of gossip; bounded, the oldest goes first and is counted."""
+
+    dropped: int
+
+    async def get(self) -> bytes | None:
+        """Return the oldest message, waiting for one; nothing once the transport is closed and all is read."""
+
+
+class Transport(Protocol):
+    """How peers' messages travel; bytes in, bytes out, no order or delivery promised.
+
+    One suite of tests (``tests/contract/test_transport.py``) runs against every transport.
+    """
+
+    async def publish(self, topic: str, data: bytes) -> None:
+        """Send a message to all readers of a topic; late readers may still get it."""
+
+    async def subscribe(self, topic: str, *, from_start: bool = False, capacity: int = 1_024) -> GossipReader:
+        """Return what comes from now on; with `from_start` also what is still kept."""
+
+    async def close(self) -> None:
+        """Stop, and let all readers go."""
