@@ -13,6 +13,7 @@ BENCHMARKS = (
     "book_batches",
     "book_feeds",
     "book_logs",
+    "gossip_speed",
     "environment_speed",
     "exchange_load",
     "intraday_speed",

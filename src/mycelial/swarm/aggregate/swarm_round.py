@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mycelial.domain.kernels import kept
 from mycelial.swarm.topology import Graph, metropolis_weights
 
-_COLUMNS = 1024  # 256 agents x 1,024 float32 are 1 MiB
+_COLUMNS = 1024
 
 # Sums may be formed in any order (several lanes at once); nothing else is relaxed.
 _summing = njit(nogil=True, cache=True, error_model="numpy", _nrt=False, fastmath={"reassoc", "contract"})
@@ -88,13 +88,25 @@ def _squared_edges(
             for c in range(start, stop):
                 total += vectors[i, c] * vectors[i, c]
             own[i] += total
-        for e in range(len(edges)):
+        e = 0
+        while e < len(edges):
             i, j = edges[e, 0], edges[e, 1]
             total = np.float32(0.0)
-            for c in range(start, stop):
-                gap = vectors[i, c] - vectors[j, c]
-                total += gap * gap
-            square[e] += total
+            if e + 1 < len(edges) and edges[e + 1, 0] == i:  # two neighbours of one peer a pass
+                k, other = edges[e + 1, 1], np.float32(0.0)
+                for c in range(start, stop):
+                    gap, far = vectors[i, c] - vectors[j, c], vectors[i, c] - vectors[k, c]
+                    total += gap * gap
+                    other += far * far
+                square[e + 1] += other
+                square[e] += total
+                e += 2
+            else:
+                for c in range(start, stop):
+                    gap = vectors[i, c] - vectors[j, c]
+                    total += gap * gap
+                square[e] += total
+                e += 1
 
 
 def _mix_rows(
@@ -124,10 +136,18 @@ def _mix_rows(
                 keep -= pull[k]
             for c in range(start, stop):
                 mixed[i, c] = keep * vectors[i, c]
-            for k in range(starts[i], starts[i + 1]):
+            k = starts[i]
+            while k + 2 < starts[i + 1]:  # three neighbours a pass: fewer passes over the row that is written
+                first, second, third = pull[k], pull[k + 1], pull[k + 2]
+                a, b, d = peers[k], peers[k + 1], peers[k + 2]
+                for c in range(start, stop):
+                    mixed[i, c] += first * vectors[a, c] + second * vectors[b, c] + third * vectors[d, c]
+                k += 3
+            while k < starts[i + 1]:
                 share, j = pull[k], peers[k]
                 for c in range(start, stop):
                     mixed[i, c] += share * vectors[j, c]
+                k += 1
 
 
 squared_edges = kept(_summing(_squared_edges))
