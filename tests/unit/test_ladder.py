@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from mycelial.domain.errors import ConfigError, NotFound
 from mycelial.environment.tasks.matrix import GAMES, MatrixTask
 from mycelial.lab import ladder, training
 from mycelial.lab.ladder import Bench, curves_of, run_bench
+from mycelial.lab.ladder_page import curves_page
 from mycelial.lab.statistics import (
     holm,
     interval,
@@ -59,6 +61,9 @@ def test_a_foraging_bench_trains_each_seed_once_and_judges_it_on_the_package(tmp
     assert len(first["scores"]) == 2
     assert first["steps"] == 20_000
     assert [len(curve) for curve in curves_of(bench, tmp_path)] == [training.EVALUATIONS] * 2
+    curves_page(bench, tmp_path, tmp_path / "curves.svg")
+    picture = ElementTree.fromstring((tmp_path / "curves.svg").read_text())
+    assert len(picture.findall("{http://www.w3.org/2000/svg}polyline")) == 3  # two seeds and their mean
     policy = next(tmp_path.rglob("policy.npz"))
     assert Team.load(policy).provenance["task"] == "lbf-5x5-2p-1f-coop"
 

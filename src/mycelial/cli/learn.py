@@ -41,7 +41,7 @@ def bench(
     hyper: Annotated[
         list[str] | None, typer.Option("--hyper", metavar="NAME=VALUE", help="Change a number of the learner.")
     ] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Write the learning curves as an HTML page.")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Write the learning curves: .html or .svg.")] = None,
     config: ConfigFiles = None,
     set_: Settings = None,
     as_json: Json = False,

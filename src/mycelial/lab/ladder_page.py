@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mycelial.domain.errors import MissingExtra, NotFound, StorageError
+from mycelial.lab.curve_svg import curves_svg
 from mycelial.lab.ladder import RUNGS, Bench, curves_of
 from mycelial.lab.statistics import interval, iqm
 
@@ -15,7 +16,7 @@ OURS, TARGET = "#D55E00", "#56B4E9"  # vermilion, sky blue: readable on light an
 
 
 def curves_page(bench: Bench, folder: Path, path: Path) -> None:
-    """Write the learning curves of the seeds that are done.
+    """Write the learning curves of the seeds that are done: a page, or a picture where the name ends in ``.svg``.
 
     Raises
     ------
@@ -27,9 +28,13 @@ def curves_page(bench: Bench, folder: Path, path: Path) -> None:
     curves = curves_of(bench, folder)
     if not curves:
         raise NotFound(f"no seed of {bench.task} is done in {folder}; run the bench first")
-    figure = curves_figure(bench, curves)
+    if path.suffix == ".svg":
+        title = f"{bench.task}: {len(curves)} seeds, greedy play on held-out episodes"
+        text = curves_svg(title, curves, RUNGS[bench.task].target, "return of the team")
+    else:
+        text = curves_figure(bench, curves).to_html(include_plotlyjs=True, full_html=True)
     try:
-        path.write_text(figure.to_html(include_plotlyjs=True, full_html=True), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}; choose another place") from error
 
