@@ -80,8 +80,7 @@ def test_one_agent_decides_as_the_team_does() -> None:
         assert mask[0, np.arange(2), together].all()
 
 
-@pytest.mark.parametrize("credit", ["vdn", "none"])
-@pytest.mark.parametrize("sharing", [False, True])
+@pytest.mark.parametrize(("credit", "sharing"), [("vdn", False), ("none", True)])
 def test_gradients_by_hand_equal_those_of_jax(credit: str, sharing: bool) -> None:
     jax_learner = pytest.importorskip("mycelial.learning.jax_learner")
     rng = np.random.default_rng(7)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mycelial.domain.errors import ConfigError
 from mycelial.learning.hyper import Hyper
 from mycelial.learning.loop import Trainer
+from mycelial.learning.policy import Team
 from mycelial.learning.task import Observation, TeamStep
 
 pytest.importorskip("jax")
@@ -31,19 +34,22 @@ class Toll:
         return TeamStep(*self._seen, reward, over, none, self._seen.obs, (0.8 * actions).astype(np.float32))
 
 
-@pytest.mark.parametrize(("weight", "choice"), [(0.1, 1), (1.0, 0)])
-def test_a_member_weighs_what_it_alone_pays(weight: float, choice: int) -> None:
+def test_a_member_leaves_what_it_alone_pays_too_much_for() -> None:
     hyper = Hyper(
-        steps=6_000, segment=4, minibatches=2, hidden=8, normalise=False, rate=5e-3, explore=0.8, cost_weight=weight
+        steps=6_000, segment=4, minibatches=2, hidden=8, normalise=False, rate=5e-3, explore=0.8, cost_weight=1.0
     )
     trainer = Trainer(Toll(32), hyper, seed=1)
     trainer.advance(hyper.steps)
-    team, seen = trainer.team(), Toll(1).reset(0)
+    seen = Toll(1).reset(0)
 
-    score = team.utilities(seen.obs)[0, 0]
+    def gain(weight: float) -> tuple[int, float]:
+        team = trainer.team()
+        weighed = Team(replace(team.architecture, cost_weight=weight), team.vectors, 2)
+        score = weighed.utilities(seen.obs)[0, 0]
+        return int(weighed.act(seen.obs, seen.mask)[0, 0]), float(score[1] - score[0])
 
-    assert team.act(seen.obs, seen.mask).tolist() == [[choice, choice]]
-    assert score[1] - score[0] == pytest.approx(0.4 - 0.8 * weight, abs=0.1)
+    assert gain(1.0) == (0, pytest.approx(0.4 - 0.8, abs=0.1))
+    assert gain(0.1) == (1, pytest.approx(0.4 - 0.08, abs=0.1))
 
 
 def test_own_costs_are_refused_where_they_are_not_learnt() -> None:
