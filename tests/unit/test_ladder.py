@@ -89,6 +89,14 @@ def test_a_killed_training_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     assert (tmp_path / "killed" / "policy.npz").read_bytes() == (tmp_path / "whole" / "policy.npz").read_bytes()
 
 
+def test_a_training_beyond_the_memory_budget_is_refused_before_it_starts() -> None:
+    command = ["learn", "bench", "--task", "lbf-8x8-2p-2f-coop", "--hyper", "replay=500000", "--memory", "2000"]
+    result = CliRunner().invoke(app, command)
+
+    assert isinstance(result.exception, ConfigError)
+    assert "budget is 2,000" in str(result.exception)
+
+
 def test_wrong_tasks_and_numbers_are_named() -> None:
     with pytest.raises(NotFound, match="climbing"):
         Bench("climbin")

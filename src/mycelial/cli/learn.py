@@ -42,6 +42,7 @@ def bench(
         list[str] | None, typer.Option("--hyper", metavar="NAME=VALUE", help="Change a number of the learner.")
     ] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Write the learning curves: .html or .svg.")] = None,
+    memory: Annotated[float, typer.Option("--memory", min=1, help="MiB that one training may take.")] = 4_096,
     config: ConfigFiles = None,
     set_: Settings = None,
     as_json: Json = False,
@@ -51,6 +52,12 @@ def bench(
     from mycelial.lab.ladder import RUNGS, run_bench
 
     asked = _bench_of(task, seeds, steps, hyper, load_config(config, set_))
+    if task in RUNGS:
+        from mycelial.learning.budget import keep_within
+
+        rung = RUNGS[task]
+        needed = keep_within(rung.task(rung.books, True), asked.hyper, memory)
+        note(f"memory: about {needed:,.0f} MiB a training, {workers} at a time")
     try:
         with fraction_bar(f"{task}, {seeds} seeds", waiting=COMPILING) as progress:
             document = run_bench(asked, out, progress, workers)
