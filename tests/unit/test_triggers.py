@@ -150,6 +150,17 @@ def test_cancelled_triggers_never_fire() -> None:
     assert fired(triggers, 80) == [2]
 
 
+def test_placing_and_cancelling_far_away_leaves_nothing_behind() -> None:
+    triggers = Triggers()
+    kept = [triggers.place(stop_loss(market(SELL, client_id=n), 20)) for n in range(3)]
+    for n in range(1_000):
+        triggers.cancel(triggers.place(stop_loss(market(SELL, client_id=100 + n), 10)))
+
+    assert len(triggers) == len(kept)
+    assert sum(map(len, triggers._ladders.values())) < 100
+    assert fired(triggers, 30, 20) == [0, 1, 2]
+
+
 def test_index_triggers_do_not_look_at_trades() -> None:
     triggers = Triggers()
     triggers.place(stop_loss(market(SELL, client_id=1), 90, reference=Reference.INDEX))

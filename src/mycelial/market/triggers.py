@@ -33,6 +33,7 @@ from mycelial.market.book import INPUT, EventKind, Flag, Kind, OrderBook, Side, 
 
 Records = NDArray[Any]
 _MILLION = 1_000_000
+_SPARE = 64  # entries of orders gone that a ladder may carry along
 
 
 class Reference(IntEnum):
@@ -264,6 +265,14 @@ class Triggers:
             key = trigger.price if trigger.rises else -trigger.price
             ladder = self._ladders.setdefault((trigger.reference, trigger.rises), [])
             heapq.heappush(ladder, (key, number, trigger.price))
+            if len(ladder) > _SPARE + 2 * len(self._waiting):
+                self._sweep(ladder)
+
+    def _sweep(self, ladder: list[tuple[int, int, int]]) -> None:
+        """Drop from a ladder the orders that were cancelled or moved and would be passed over one day."""
+        waiting = self._waiting
+        ladder[:] = [one for one in ladder if one[1] in waiting and waiting[one[1]].price == one[2]]
+        heapq.heapify(ladder)
 
     def _passed(self, price: int, reference: Reference) -> list[int]:
         """Take the numbers of standing triggers that a price fires from their ladders."""
