@@ -22,6 +22,7 @@ from typing import Any
 
 from benchmarks.measuring import heading
 from benchmarks.socket_clients import BookReader, Client, connect, subscription, token
+from mycelial.simulation.exchange.house import HISTORY
 
 SUBSCRIBERS = 200
 FLOOR_UPDATES, GOAL_UPDATES = 25, 100  # a second, each
@@ -358,6 +359,20 @@ async def _bare_flood(url: str, seconds: float) -> float:
 # ------------------------------------------------------------------------------------------------------------- soak ---
 
 
+async def _fill(ready: dict[str, Any]) -> None:
+    """Send so many orders that every account remembers as many as it ever will."""
+    traders = await _traders(ready)
+    for trader in traders:
+        trader.on_answer = trader.place
+        for _ in range(IN_FLIGHT):
+            trader.place()
+    while min(trader.answers for trader in traders) < HISTORY:
+        await asyncio.sleep(0.5)
+    for trader in traders:
+        trader.on_answer = lambda: None
+        trader.client.transport.close()
+
+
 async def _soak(ready: dict[str, Any], minutes: float) -> list[tuple[float, float]]:
     readers = [BookReader() for _ in range(20)]
     clients = [await connect(f"{ready['ws']}/v2", reader) for reader in readers]
@@ -384,11 +399,14 @@ def soak(minutes: float) -> None:
     """Measure memory over time under a steady load of 100 orders a second and 20 subscribers to three books."""
     heading(f"soak of {minutes:g} minutes")
     with exchange("--relaxed") as ready:
+        at_first = resident_mib(ready["pid"])
+        asyncio.run(_fill(ready))
         samples = asyncio.run(_soak(ready, minutes))
     half = samples[len(samples) // 2 :]
     slope, _ = statistics.linear_regression([t for t, _ in half], [m for _, m in half])
     print(
-        f"   memory {samples[0][1]:.0f} MiB at first, {half[0][1]:.0f} halfway, {samples[-1][1]:.0f} at the end; "
+        f"   memory {at_first:.0f} MiB at first, {samples[0][1]:.0f} with full histories, {half[0][1]:.0f} halfway, "
+        f"{samples[-1][1]:.0f} at the end; "
         f"slope of the second half {slope * 3600:+.1f} MiB an hour"
     )
 

@@ -1,7 +1,7 @@
 """Build the environment of the third-party bots: `python -m tests.bots.build .venv-bots`.
 
 The bots live apart from mycelial, because they pin what they like and must stay as their users install them. The
-environment is made once; it is made again when the pins or the Python change. About 50 s and 780 MB.
+environment is made once; it is made again when the pins or the Python change. About 25 CPU-seconds and 600 MB.
 """
 
 from __future__ import annotations
