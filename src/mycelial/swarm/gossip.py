@@ -226,11 +226,11 @@ class Peer:
         return self._candidate(inputs, senders, merged, self.settings.step)
 
     def alternatives(self, first: Candidate) -> list[Candidate]:
-        """Return what to try when the merge fails the gate: the neighbour of best evidence alone, and half the step."""
+        """Return what to try when the merge fails the gate: the most promising neighbour alone, and half the step."""
         others = []
         used = [k for k, share in enumerate(first.shares) if share > 0.0]
         if len(used) > 1:
-            best = first.senders[max(used, key=lambda k: self.inbox.known[first.senders[k]].evidence.lower)]
+            best = first.senders[max(used, key=lambda k: self._promise(first.senders[k]))]
             inputs = self._inputs([best])
             inputs = replace(inputs, radius=self._radius.value)
             alone = merge("clipped", inputs, self.settings.rule_settings)
@@ -303,6 +303,10 @@ class Peer:
             if known.estimate is not None and self.lineage.descends_from(known.policy, {policy}):
                 known.estimate, known.estimate_hash = None, bytes(32)
         self.roll_back(self.inbox.toxic)
+
+    def _promise(self, peer: bytes) -> tuple[float, float]:
+        """Return what orders neighbours: own experience with them; what they claim only among equals."""
+        return round(self.reputation.trust(peer), 1), self.inbox.known[peer].evidence.lower
 
     def _weight(self, peer: bytes) -> float:
         """Return W_ij times staleness times trust, or 0."""
