@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from mycelial.swarm.gate import Gate, GateSettings, Trial, Verdict, judge, lower_bound, tail_mean
 from mycelial.swarm.lineage import Lineage, Snapshots
-from mycelial.swarm.scalars import ScalarWatch, winsorised
 from mycelial.swarm.shadow import Shadow, Standing, drawdown_band, largest_drawdown
 from mycelial.swarm.trust import CAP_ROUNDS, CAP_SHARE, MergeBudget, Reputation
 
@@ -178,17 +177,3 @@ def test_shadow_mode_rolls_back_beyond_the_predicted_drawdown() -> None:
         for shadow in (Shadow(band, 50) for _ in range(300))
     ]
     assert np.mean(exceeded) < 0.04  # predicted: one in a hundred
-
-
-def test_a_liar_about_scalars_is_clipped_and_then_quarantined() -> None:
-    honest = [np.array([1.0, 2.0]), np.array([1.1, 2.1]), np.array([0.9, 1.9]), np.array([1.0, 2.2])]
-    lie = np.array([50.0, -50.0])
-    watch = ScalarWatch()
-
-    for _ in range(10):
-        values, clipped = winsorised(np.stack([*honest, lie]), bound=100.0)
-        watch.note(dict(zip([ALICE, BOB, CAROL, b"d" * 32, MALLORY], clipped, strict=True)))
-
-    assert values[:4] == pytest.approx(np.stack(honest))
-    assert abs(values[4, 0]) < 2
-    assert watch.liars() == {MALLORY}
