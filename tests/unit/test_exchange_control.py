@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from tests.support.exchanges import CROSS, ETH, QTY, SECOND_NS, limit, market, reports, small_exchange
+from tests.support.exchanges import CROSS, ETH, QTY, SECOND_NS, UNITS, held, limit, market, reports, small_exchange
 
 from mycelial.market.book import Mode
 from mycelial.market.rerun import replay
@@ -172,3 +172,17 @@ def test_how_time_is_cut_makes_no_difference():
         return exchange.digest
 
     assert run(1) == run(7) == run(331)
+
+
+def test_a_cheap_asset_is_held_for_and_paid_to_the_last_unit():
+    exchange = SimulatedExchange(("DOGE/USD",), warm_up_ns=SECOND_NS, history=False)
+    price, qty = exchange.ticker("DOGE/USD").bid // 2, 1_000 * 10**8
+
+    exchange.submit(0, limit(Side.BUY, qty, price, "DOGE/USD"))
+
+    cost = price * qty * UNITS // 10**15
+    assert held(exchange, 0, "USD") == cost + cost * 4 // 1_000
+    exchange.submit(0, market(Side.BUY, qty, "DOGE/USD"))
+    before = exchange.total("USD"), exchange.total("DOGE")
+    exchange.advance(exchange.now + SECOND_NS)
+    assert (exchange.total("USD"), exchange.total("DOGE")) == before

@@ -413,6 +413,11 @@ def test_edit_gives_a_new_id_and_loses_the_client_id(exchange):
     assert exchange.open_orders(0)[0].userref is None
 
 
+def test_edit_of_an_order_that_is_not_there_costs_its_fixed_point(exchange):
+    assert refused(exchange, Edit(order_id="OGONE", symbol=ETH, qty=QTY)) is Reject.UNKNOWN_ORDER
+    assert exchange.counter(0, ETH) == 10**15
+
+
 def test_batch_refuses_all_for_a_bad_row_and_one_for_a_poor_one(exchange):
     price = exchange.ticker(ETH).bid - FAR
     good, poor = limit(Side.BUY, QTY, price), limit(Side.BUY, 10_000 * QTY, price)

@@ -157,14 +157,19 @@ def edit(house: House, account: int, command: Edit) -> Edited | Refused:
     """Cancel an order and place one like it, with a new id."""
     if command.deadline_ns and house.now > command.deadline_ns:
         return Refused(Reject.DEADLINE_ELAPSED)
+    if command.symbol not in house.floors:
+        return Refused(Reject.UNKNOWN_PAIR)
     order = _named(house, account, command.order_id, "")
-    if order is None or order.terms.symbol != command.symbol:
-        return Refused(Reject.UNKNOWN_ORDER)
-    terms = order.terms
+    if order is not None and order.terms.symbol != command.symbol:
+        order = None
     if not command.validate:
-        over = house.charge(account, terms.symbol, Transaction.EDIT, (house.now - order.aged_ns,))
+        ages = () if order is None else (house.now - order.aged_ns,)
+        over = house.charge(account, command.symbol, Transaction.EDIT, ages)
         if over is not None:
             return Refused(over)
+    if order is None:
+        return Refused(Reject.UNKNOWN_ORDER)
+    terms = order.terms
     if order.fired or terms.close is not None:
         return Refused(Reject.INVALID_ORDER)
     limit, trigger = Price(terms.limit), Price(terms.trigger)

@@ -132,7 +132,8 @@ def waiting_hold(house: House, account: int, order: Order) -> int:
     if price == 0:
         price = terms.trigger or last
         if terms.side is Side.BUY:
-            price = -(-price * (_MILLION + listed.instrument.protection_ppm) // _MILLION)
+            step = listed.tick_step
+            price = -(-price * (_MILLION + listed.instrument.protection_ppm) // (_MILLION * step)) * step
     return house.needed(order, terms.qty - order.qty_filled, price)
 
 

@@ -253,7 +253,7 @@ class House:
         listed = self.listings[terms.symbol]
         _, taker = self.rates_of(order.account, terms.symbol, self.now)
         if terms.side is Side.BUY:
-            cost = price * qty_left * listed.turnover_units
+            cost = listed.cost(price, qty_left)
             return cost if terms.fee_in_base else cost + reserve_of(cost, taker, listed.fee_step)
         base = qty_left * listed.qty_units
         return base + reserve_of(base, taker, listed.qty_units) if terms.fee_in_base else base

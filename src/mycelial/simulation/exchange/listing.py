@@ -74,10 +74,9 @@ class Listing:
         """The last printed decimal of a quantity in `UNITS` of the base asset."""
         return self.lot_units // self.lot_step
 
-    @property
-    def turnover_units(self) -> int:
-        """One unit of price times one of quantity, in `UNITS` of the quote asset."""
-        return self.cash_units // (self.tick_step * self.lot_step)
+    def cost(self, price: int, qty: int) -> int:
+        """Return what a quantity costs at a price, `UNITS` of the quote asset; both are whole ticks and lots."""
+        return price // self.tick_step * (qty // self.lot_step) * self.cash_units
 
 
 def listing(
