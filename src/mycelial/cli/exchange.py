@@ -35,6 +35,9 @@ def serve(
     one_port: Annotated[
         bool, typer.Option("--one-port", help="Let both WebSocket ports take public and private requests.")
     ] = False,
+    nonce_window: Annotated[
+        int, typer.Option(min=0, help="How far a late nonce may lie below the highest one of its key.")
+    ] = 0,
     json: Json = False,
 ) -> None:
     """Serve a simulated Kraken: REST, WebSocket v2 and v1. Prints one JSON line when it is ready; Ctrl-C ends it."""
@@ -51,6 +54,7 @@ def serve(
         speed=speed,
         scenario=scenario,
         mixed=one_port,
+        nonce_window=nonce_window,
         record=record is not None,
         say=note,
     )

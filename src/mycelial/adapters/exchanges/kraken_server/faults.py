@@ -16,8 +16,8 @@ class Faults:
     ----------
     latency_ns : delay of every frame and answer, each way.
     storm_ns : the same, as a scenario has it.
-    gap, duplicate, reorder, truncate : so many channel frames of each connection's next ones are left out, sent twice,
-        swapped with the one after, cut in half.
+    gap, duplicate, reorder, truncate : so many of the next channel frames, whoever they go to, are left out, sent
+        twice, swapped with the one after, cut in half.
     lose_reply : so many requests are carried out and not answered.
     bad_gateway : so many REST requests are not carried out and answered by a page of HTML with status 520.
     """

@@ -58,6 +58,7 @@ def open_exchange(
     speed: float = 1.0,
     scenario: str | None = None,
     mixed: bool = False,
+    nonce_window: int = 0,
     record: bool = False,
     venue: Venue | None = None,
     say: Callable[[str], None] = lambda text: None,
@@ -70,6 +71,7 @@ def open_exchange(
     speed : market seconds in a second.
     scenario : a packaged stress scenario that begins with the opening, such as ``X01:seller@30``.
     mixed : let both WebSocket doors take public and private requests.
+    nonce_window : how far a late nonce may lie below the highest one of its key.
     venue : whose rules hold; Kraken's when left out.
     say : hears what takes its time.
 
@@ -89,7 +91,7 @@ def open_exchange(
     if played is not None:
         exchange.play(played)
     say(f"the markets live; opened in {time.monotonic() - began:.1f} s")
-    return Opened(exchange, Server(exchange, speed=speed, mixed=mixed))
+    return Opened(exchange, Server(exchange, speed=speed, mixed=mixed, nonce_window=nonce_window))
 
 
 def warm_up(exchange: SimulatedExchange, *, is_cold: bool) -> None:

@@ -55,6 +55,7 @@ class Server:
     exchange : nobody else touches it from now on.
     speed : seconds of market time in a second.
     mixed : whether both WebSocket doors take public and private requests.
+    nonce_window : how far a late nonce may lie below the highest one of its key.
     now_and_then : is called every second or so, between two steps of the market.
     patience_s : for the head of a request, for the next one on a kept connection, and for a body to arrive.
     """
@@ -65,12 +66,14 @@ class Server:
         *,
         speed: float = 1.0,
         mixed: bool = False,
+        nonce_window: int = 0,
         now_and_then: Callable[[], None] = lambda: None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self.faults = Faults()
         self.now_and_then, self.patience_s = now_and_then, patience_s
-        self.desk = Desk(exchange, MarketClock(time.time_ns, exchange.now, speed), time.time_ns)
+        clock = MarketClock(time.time_ns, exchange.now, speed)
+        self.desk = Desk(exchange, clock, time.time_ns, nonce_window=nonce_window)
         self.hub = Hub(self.desk)
         self.admin = Admin(self.desk, self.hub, self.faults)
         guard = ConnectionGuard(self.desk)
