@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from mycelial.market.book import Mode
 from mycelial.market.rate_counters import Transaction
 from mycelial.simulation.exchange import entering
@@ -50,7 +48,7 @@ def amend(house: House, account: int, command: Amend) -> Amended | Refused:
         return terms
     if terms == order.terms:
         return Refused(Reject.NO_CHANGE)
-    refused = _amend_mode(house, terms)
+    refused = mode_allows(house, terms)
     if refused is not None:
         return refused
     former, held = order.terms, order.held
@@ -108,8 +106,10 @@ def _carry_out(house: House, order: Order, former: Terms) -> Refused | None:
 def _amended_terms(house: House, account: int, order: Order, command: Amend) -> Terms | Refused:
     """Return an order's terms after an amend, checked like those of a new order."""
     terms = order.terms
-    if (command.trigger is not None and order.fired) or (command.trigger is not None and not terms.type.waits):
-        return Refused(Reject.ALREADY_TRIGGERED if order.fired else Reject.INVALID_ARGUMENTS, "trigger_price")
+    if command.trigger is not None and order.fired:
+        return Refused(Reject.ALREADY_TRIGGERED)
+    if command.trigger is not None and not terms.type.waits:
+        return Refused(Reject.INVALID_ARGUMENTS, "trigger_price")
     if command.display is not None and terms.type is not OrderType.ICEBERG:
         return Refused(Reject.INVALID_ARGUMENTS, "display_qty")
     if command.limit is not None and not terms.type.has_limit:
@@ -147,10 +147,6 @@ def _amended_terms(house: House, account: int, order: Order, command: Amend) -> 
 
 def _offset(terms: Terms) -> Price:
     return Price(terms.offset, PriceKind.QUOTE) if terms.offset else Price(terms.offset_ppm, PriceKind.PERCENT)
-
-
-def _amend_mode(house: House, terms: Terms) -> Refused | None:
-    return mode_allows(house, terms)
 
 
 def edit(house: House, account: int, command: Edit) -> Edited | Refused:
@@ -322,7 +318,7 @@ def _named(house: House, account: int, order_id: str, cl_ord_id: str) -> Order |
     return house.open[account].get(order_id) if order_id else house.by_client[account].get(cl_ord_id)
 
 
-def _meant(house: House, account: int, command: Cancel) -> Iterable[Order]:
+def _meant(house: House, account: int, command: Cancel) -> list[Order]:
     if command.userref is not None:
         return [order for order in house.open[account].values() if order.userref == command.userref]
     order = _named(house, account, command.order_id, command.cl_ord_id)
