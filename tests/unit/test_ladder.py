@@ -68,6 +68,12 @@ def test_a_foraging_bench_trains_each_seed_once_and_judges_it_on_the_package(tmp
     assert Team.load(policy).provenance["task"] == "lbf-5x5-2p-1f-coop"
 
 
+def test_best_responses_can_be_asked_for_in_every_task() -> None:
+    hyper = Bench("lbf-8x8-2p-2f-coop", changes={"depth": 2}).hyper
+
+    assert (hyper.depth, hyper.replay) == (2, 0)
+
+
 def test_a_killed_training_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     hyper = replace(Hyper(**TINY), steps=8_192, normalise=False)
     asked = training.Training("climbing", lambda: MatrixTask(GAMES["climbing"], 16), hyper, 3, lambda team, n: float(n))

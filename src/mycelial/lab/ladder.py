@@ -258,7 +258,8 @@ def _hyper(bench: Bench) -> Hyper:
     unknown = sorted(set(bench.changes) - set(Hyper.names()))
     if unknown:
         raise ConfigError(f"bench: there is no number {unknown[0]!r}; there are {', '.join(Hyper.names())}")
-    return replace(rung.hyper, **{**bench.changes, "steps": bench.steps or rung.hyper.steps})
+    fresh = {"replay": 0, "replayed": 0} if bench.changes.get("depth") else {}  # best responses learn from the latest
+    return replace(rung.hyper, **{**fresh, **bench.changes, "steps": bench.steps or rung.hyper.steps})
 
 
 def _train_seed(job: tuple[Bench, int, Path], progress: Progress | None = None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from mycelial.domain.errors import ConfigError
 from mycelial.learning.hyper import Hyper
 from mycelial.learning.task import TeamTask
 
-LIBRARIES_MIB = {"jax": 550.0, "numpy": 250.0}  # of a process that has done nothing yet, kernels included
+LIBRARIES_MIB = {"jax": 650.0, "numpy": 250.0}  # of a process that has done nothing yet, kernels included
 _PASSES = 3.0  # copies of a batch that are alive at once: gathered, by agent, and one of the next observations
 
 
