@@ -350,6 +350,33 @@ def test_faults_reach_the_book(exchange: Running) -> None:
     assert not all(right[10:])
 
 
+def test_a_silent_exchange_answers_nothing_private(exchange: Running) -> None:
+    token = exchange.token("pro-1")
+    faults = exchange.server.faults
+
+    async def ask(talk: Talk) -> list[Any]:
+        for silent, lost in ((True, 0), (False, 1_000_000), (False, 0)):
+            faults.silent, faults.loss_ppm = silent, lost
+            await talk.say("cancel_all", {"token": token}, 5)
+            await talk.ask("ping", None, 6)
+        return [one.get("req_id") for one in talk.heard if "method" in one]
+
+    def without_a_word() -> None:
+        faults.silent = True
+        exchange.private("pro-1", "Balance")
+
+    pace, exchange.server._weather = exchange.server._weather, lambda: None  # no scenario shall undo what we set
+    try:
+        assert exchange.talk(ask, private=True) == [6, 6, 5, 6]
+        with pytest.raises(OSError):  # noqa: PT011  (which one depends on when the peer hangs up)
+            without_a_word()
+        assert exchange.public("Time")["error"] == []
+    finally:
+        faults.clear()
+        exchange.server._weather = pace
+    assert exchange.private("pro-1", "Balance")["error"] == []
+
+
 def test_a_cut_connection_ends_and_an_outage_is_announced(exchange: Running) -> None:
     async def wait(talk: Talk) -> None:
         await talk.ask("subscribe", BOOK)

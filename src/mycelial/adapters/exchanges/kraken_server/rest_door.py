@@ -50,11 +50,12 @@ class RestDoor:
             refusal = _answer(failed(errors.BAD_REQUEST), status=413)
             refusal.force_close()
             return refusal
+        private, seed = request.path.startswith(f"/0/{PRIVATE}/"), self.desk.exchange.seed
+        if private and (faults.silent or faults.loses(seed)):
+            return _hang_up(request)
         payload = self.answer(request, body)
-        if request.path.startswith(f"/0/{PRIVATE}/") and faults.take("lose_reply"):
-            if request.transport is not None:
-                request.transport.abort()
-            raise asyncio.CancelledError
+        if private and (faults.take("lose_reply") or faults.loses(seed)):
+            return _hang_up(request)
         if faults.delay_ns:
             await asyncio.sleep(faults.delay_ns * 1e-9)
         return _answer(payload)
@@ -128,6 +129,13 @@ async def _read(request: BaseRequest, timeout_s: float) -> bytes | None:
     except (TimeoutError, HttpProcessingError, ConnectionError, ValueError):
         return None
     return b"".join(parts)
+
+
+def _hang_up(request: BaseRequest) -> web.StreamResponse:
+    """Cut the connection without a word."""
+    if request.transport is not None:
+        request.transport.abort()
+    raise asyncio.CancelledError
 
 
 def _answer(payload: bytes, status: int = 200) -> web.Response:

@@ -133,10 +133,15 @@ class Server:
             tasks.create_task(keep_alive(self.hub), name="keep alive")
 
     def _weather(self) -> None:
-        """Give customers the delays that a scenario gives residents."""
-        storms = [self.desk.exchange.conditions(symbol).latency for symbol in self.desk.table.pairs]
-        worst = max((one.latency_ppm for one in storms if one is not None), default=ONE)
-        self.faults.storm_ns = USUAL_WAY_NS * (worst - ONE) // ONE
+        """Give customers the delays, losses and silence that a scenario gives residents."""
+        conditions = [self.desk.exchange.conditions(symbol) for symbol in self.desk.table.pairs]
+        storms = [one.latency for one in conditions if one.latency is not None]
+        faults = self.faults
+        worst = max((one.latency_ppm for one in storms), default=ONE)
+        faults.storm_ns = USUAL_WAY_NS * (worst - ONE) // ONE
+        faults.loss_ppm = max((one.loss_ppm for one in storms), default=0)
+        faults.cancel_ack_ns = max((one.cancel_ack_delay_ns for one in storms), default=0)
+        faults.silent = any(one.outage is not None and one.outage.answers == "timeouts" for one in conditions)
 
     async def _pace(self) -> None:
         """Advance the market with the clock, in steps short enough that orders in between wait for none for long."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -95,14 +96,20 @@ class Session:
             log.exception("a request of WebSocket v2 failed: %s", method)
             self._reply(replies.refused(method, errors.INTERNAL_ERROR, began, self.desk.now(), req_id))
 
-    def _reply(self, payload: bytes) -> None:
-        if not self.faults.take("lose_reply"):
+    def _reply(self, payload: bytes, late_ns: int = 0) -> None:
+        if self.faults.take("lose_reply") or self.faults.loses(self.desk.exchange.seed):
+            return
+        if late_ns:
+            asyncio.get_running_loop().call_later(late_ns * 1e-9, self.connection.send, payload)
+        else:
             self.connection.send(payload)
 
     # ----------------------------------------------------------------------------------------------------- trading
 
     def _trade(self, envelope: Envelope, began: int) -> None:
         self._refuse_wrong_host(is_private=True)
+        if self.faults.silent or self.faults.loses(self.desk.exchange.seed):
+            return
         trading = read_command(envelope)
         key = self.desk.tokens.key_of(trading.token, self._tokens)
         self.connection.wanted_something = True
@@ -151,7 +158,8 @@ class Session:
             assert isinstance(outcome, own.Canceled)
             named = [{"cl_ord_id": one.cl_ord_id}] if one.cl_ord_id else [{"order_id": i} for i in outcome.order_ids]
             for result in named:
-                self._reply(replies.succeeded(envelope.method, result, began, now, envelope.req_id))
+                done = replies.succeeded(envelope.method, result, began, now, envelope.req_id)
+                self._reply(done, self.faults.cancel_ack_ns)
 
     def _pair(self, symbol: str) -> Pair:
         pair = self.desk.table.by_symbol(symbol)
