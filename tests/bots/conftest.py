@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -37,18 +37,33 @@ CLIENTS = ("ccxt_rest", "ccxt_pro", "kraken_sdk")
 
 
 @pytest.fixture(scope="session")
-def visits(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """Return what each client saw. They visit at the same time, once for all test processes."""
-    bots = request.getfixturevalue("bots")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[], Any]], Any]:
+    """Return a function that does named work in one of the test processes only and gives its result to all."""
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
-    kept = shared / "visits.json"
-    with locked(shared / "visits"):
-        if not kept.is_file():
-            exchange = request.getfixturevalue("exchange")
-            with ThreadPoolExecutor() as pool:
-                found = pool.map(lambda name: seen_by(bots, f"{name}.py", exchange), CLIENTS)
-                kept.write_text(json.dumps(dict(zip(CLIENTS, found, strict=True))))
-        seen: dict[str, dict[str, Any]] = json.loads(kept.read_text())
+
+    def do(name: str, work: Callable[[], Any]) -> Any:
+        kept = shared / f"{name}.json"
+        with locked(shared / name):
+            if not kept.is_file():
+                kept.write_text(json.dumps(work()))
+        return json.loads(kept.read_text())
+
+    return do
+
+
+@pytest.fixture(scope="session")
+def visits(request: pytest.FixtureRequest, once: Callable[..., Any]) -> dict[str, dict[str, Any]]:
+    """Return what each client saw; they visit at the same time."""
+    bots = request.getfixturevalue("bots")
+
+    def visit() -> dict[str, dict[str, Any]]:
+        exchange = request.getfixturevalue("exchange")
+        with ThreadPoolExecutor() as pool:
+            return dict(
+                zip(CLIENTS, pool.map(lambda name: seen_by(bots, f"{name}.py", exchange), CLIENTS), strict=True)
+            )
+
+    seen: dict[str, dict[str, Any]] = once("visits", visit)
     return seen

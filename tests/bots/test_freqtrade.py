@@ -67,22 +67,29 @@ def command_of(n: int) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def runs(bots, exchange, tmp_path_factory) -> dict[str, tuple[list[dict[str, Any]], str]]:
-    """Run the two commands of the guide at the same time, each in a folder of its own."""
+def runs(request, once, tmp_path_factory) -> dict[str, Any]:
+    """Run the two commands of the guide at the same time, each in a folder of its own; then ask the exchange."""
+    bots = request.getfixturevalue("bots")
     overlay = {
         "order_types": {"entry": "market", "exit": "market", "stoploss": "market", "stoploss_on_exchange": True},
         "exchange": {"ccxt_config": {"rateLimit": 200}, "ccxt_async_config": {"rateLimit": 200}},
     }
 
-    def run(name: str, command: list[str]) -> tuple[list[dict[str, Any]], str]:
-        folder = tmp_path_factory.mktemp(name)
-        (folder / "exchange.json").write_text(json.dumps(exchange) + "\n")
-        (folder / "overlay.json").write_text(json.dumps(overlay))
-        return traded([*command, "--config", "overlay.json"], folder, bots, f"my-bot/{name}.sqlite")
+    def run_both() -> dict[str, Any]:
+        exchange = request.getfixturevalue("exchange")
 
-    with ThreadPoolExecutor() as pool:
-        dry, live = pool.submit(run, "dry-run", command_of(1)), pool.submit(run, "live", command_of(2))
-        return {"dry-run": dry.result(), "live": live.result()}
+        def run(name: str, command: list[str]) -> tuple[list[dict[str, Any]], str]:
+            folder = tmp_path_factory.mktemp(name)
+            (folder / "exchange.json").write_text(json.dumps(exchange) + "\n")
+            (folder / "overlay.json").write_text(json.dumps(overlay))
+            return traded([*command, "--config", "overlay.json"], folder, bots, f"my-bot/{name}.sqlite")
+
+        with ThreadPoolExecutor() as pool:
+            dry, live = pool.submit(run, "dry-run", command_of(1)), pool.submit(run, "live", command_of(2))
+            found = {"dry-run": dry.result(), "live": live.result()}
+        return {**found, "history": seen_by(bots, "own_history.py", exchange)}
+
+    return once("freqtrade", run_both)
 
 
 def test_the_dry_run_of_the_guide_buys_and_sells(runs):
@@ -95,13 +102,13 @@ def test_the_dry_run_of_the_guide_buys_and_sells(runs):
     assert "Traceback" not in log
 
 
-def test_the_live_run_of_the_guide_agrees_with_the_exchange(runs, bots, exchange):
+def test_the_live_run_of_the_guide_agrees_with_the_exchange(runs):
     orders, log = runs["live"]
 
     done = [order for order in orders if order["status"] == "closed" and order["side"] in ("buy", "sell")]
     assert [order["side"] for order in done[:2]] == ["buy", "sell"], log[-4000:]
     assert any(order["side"] == "stoploss" for order in orders)
-    history = seen_by(bots, "own_history.py", exchange)
+    history = runs["history"]
     fine(history, "trades", "open")
     for order in done[:2]:
         fills = [trade for trade in history["trades"] if trade["order"] == order["order_id"]]
