@@ -85,6 +85,15 @@ def test_numbers_that_cannot_be_are_refused(value: str) -> None:
         numbers.units(value, 8)
 
 
+@given(lots=st.integers(1, 10**12), factor=st.integers(1, 50))
+def test_the_noise_of_doubles_is_forgiven_and_real_digits_are_not(lots: int, factor: int) -> None:
+    computed = lots / 10**8 * factor  # what a bot sends that multiplies in floats
+
+    assert numbers.forgiving_units(Decimal(repr(computed)), 8) == lots * factor
+    with pytest.raises(ProtocolError):
+        numbers.forgiving_units(Decimal(f"{min(lots, 10**5)}.123456789"), 8)
+
+
 @given(at_ns=st.integers(0, times.LAST_NS), decimals=st.integers(0, 9))
 def test_moments_survive_printing(at_ns: int, decimals: int) -> None:
     step = 10 ** (9 - decimals)

@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from mycelial.kraken.errors import ProtocolError
 
 MOST_DIGITS = 40  # of a number we accept: far above anything a market prints, far below anything that hurts
+DOUBLE_NOISE = Decimal("2e-15")  # relative: a few roundings of a 53-bit fraction
 ZERO = Decimal(0)
 
 
@@ -77,3 +78,24 @@ def units(value: str | int | Decimal, decimals: int, what: str = "number") -> in
         shift = 0
     whole *= 10**shift
     return -whole if sign else whole
+
+
+def forgiving_units(value: Decimal, decimals: int, what: str = "number") -> int:
+    """Read a number that a client may have computed in binary doubles: ``0.1 + 0.2`` is 0.3, 0.123456789 is not 0.12.
+
+    Raises
+    ------
+    ProtocolError
+        As `units`, if the nearest whole number of units is farther away than the noise of a double.
+    """
+    try:
+        return units(value, decimals, what)
+    except ProtocolError:
+        try:
+            nearest = round(value, decimals)
+            noise = abs(value - nearest) <= abs(value) * DOUBLE_NOISE
+        except ArithmeticError:
+            noise = False
+        if not noise:
+            raise
+        return units(nearest, decimals, what)

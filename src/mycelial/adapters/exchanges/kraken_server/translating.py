@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from mycelial.kraken import errors, orders
 from mycelial.kraken.errors import ProtocolError, Refused, invalid_argument, price_too_fine
-from mycelial.kraken.numbers import units
+from mycelial.kraken.numbers import forgiving_units
 from mycelial.market.venues.rules import Pair
 from mycelial.simulation.exchange import commands as own
 from mycelial.simulation.exchange.commands import Reject
@@ -146,7 +146,7 @@ def price(value: orders.Price | None, pair: Pair) -> own.Price | None:
         amount, kind = _units(value.value, 4, "price"), own.PriceKind.PERCENT
     else:
         try:
-            amount = units(value.value, pair.price_decimals)
+            amount = forgiving_units(value.value, pair.price_decimals)
         except ProtocolError:
             raise price_too_fine(pair.altname, pair.price_decimals) from None
         kind = own.PriceKind.STATIC if value.kind == "static" else own.PriceKind.QUOTE
@@ -160,7 +160,7 @@ def quantity(value: Decimal, pair: Pair, field: str = "volume") -> int:
 
 def _units(value: Decimal, decimals: int, field: str) -> int:
     try:
-        return units(value, decimals)
+        return forgiving_units(value, decimals)
     except ProtocolError:
         raise invalid_argument(field) from None
 
