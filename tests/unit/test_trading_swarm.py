@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -13,9 +14,20 @@ from mycelial.cli.main import app
 from mycelial.domain.errors import ConfigError, DataError, NotFound
 from mycelial.environment.trading import TradingConfig, TradingTask, regime
 from mycelial.environment.trading.pooled import Pooled
+from mycelial.environment.trading.schema import digest
 from mycelial.lab.trading.demonstration import demonstrate, section
-from mycelial.lab.trading.evaluation import compare, play
-from mycelial.lab.trading.folder import begin, export, load_team, needed_mib, opened, plan_of, train_in
+from mycelial.lab.trading.evaluation import at_tier, compare, play
+from mycelial.lab.trading.folder import (
+    begin,
+    export,
+    group_of,
+    load_team,
+    needed_mib,
+    opened,
+    plan_of,
+    team_hash,
+    train_in,
+)
 from mycelial.lab.trading.policies import (
     AvellanedaStoikov,
     BuyAndHold,
@@ -268,3 +280,20 @@ def test_demonstration_shows_curve_table_and_section():
     assert shown.html.count("<tr>") == 11
     assert len(shown.figures[0].data) == 4
     assert json.dumps(found.to_dict())
+
+
+def test_packaged_teams_are_those_of_the_manifest_and_earn_in_worlds_never_seen():
+    manifest = json.loads(files("mycelial.lab.trading.teams").joinpath("manifest.json").read_text())
+
+    for name, said in manifest["teams"].items():
+        team = load_team(None, name)
+        group = group_of(team)
+        config = at_tier(TradingConfig(regime=regime(group.regime)), group.volumes_usd[0])
+        outcome = play(config, Trained(team), [77], 6)
+
+        assert team_hash(team) == said["hash"]
+        assert team.provenance["features"] == digest()
+        assert group.name == name
+        assert outcome.counts["own_lots"].sum() == 0
+        if name != "middle-2500k":  # which scatters around a small gain
+            assert outcome.profit.mean() > 50.0
