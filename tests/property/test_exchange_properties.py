@@ -207,7 +207,7 @@ class Schedule:
     def charge(self, account: int, symbol: str, now: int, fixed: Fraction, aged: int) -> bool:
         level, limit = self.level(account, symbol, now), TIERS[account][0]
         passes = level + fixed + aged <= limit
-        self.levels[account, symbol] = min(level + fixed + (aged if passes else 0), Fraction(2 * limit))
+        self.levels[account, symbol] = level + fixed + (aged if passes else 0)
         self.times[account, symbol] = now
         return passes
 

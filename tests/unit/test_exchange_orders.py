@@ -537,6 +537,18 @@ def test_open_orders_are_capped_by_tier(exchange):
     assert refused(exchange, limit(Side.BUY, QTY // 100, price), starter) is Reject.ORDERS_LIMIT
 
 
+def test_every_refused_order_of_a_flood_is_counted():
+    exchange, starter = small_exchange(), 4
+    too_small = limit(Side.BUY, 1, 300_000)
+
+    refusals = [refused(exchange, too_small, starter) for _ in range(200)]
+
+    assert refusals == [Reject.ORDER_MINIMUM] * 60 + [Reject.RATE_LIMIT] * 140
+    assert exchange.counter(starter, ETH) == 200 * 10**15
+    exchange.advance(exchange.now + 141 * SECOND_NS)  # one point a second
+    assert refused(exchange, too_small, starter) is Reject.ORDER_MINIMUM
+
+
 def test_volume_of_thirty_days_lowers_the_fee_with_the_next_fill(exchange):
     assert exchange.fee_rates(0, ETH) == (2_500, 4_000)
     for _ in range(10):

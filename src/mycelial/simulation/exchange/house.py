@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from mycelial.market.rate_counters import MICRO, Counter, Limits, Transaction, Verdict, charge
+from mycelial.market.rate_counters import MICRO, Cost, Counter, Limits, Transaction, Verdict, charge
 from mycelial.market.triggers import Triggers
 from mycelial.market.venues import Venue
 from mycelial.simulation.exchange.accounts import Account
@@ -210,26 +210,23 @@ class House:
             return None
         cost = self.venue.tariff.cost(kind, ages, orders=orders)
         key = account, symbol
-        counter = self.counters.get(key) or Counter(0, self.now)
-        verdict, self.counters[key] = charge(
-            self.limits_on(account, symbol),
-            counter,
-            self.now,
-            cost,
-            opens=opens,
-            open_orders=self.open_counts.get(key, 0),
-        )
+        verdict = self._count(key, self.limits_on(account, symbol), cost, opens, self.open_counts.get(key, 0))
         if verdict is Verdict.RATE_LIMIT:
             return Reject.RATE_LIMIT
         if verdict is Verdict.ORDERS_LIMIT:
             return Reject.ORDERS_LIMIT
-        if self.domain is not None:
-            key = account, ""
-            counter = self.counters.get(key) or Counter(0, self.now)
-            verdict, self.counters[key] = charge(self.domain, counter, self.now, cost)
-            if verdict is Verdict.RATE_LIMIT:
-                return Reject.DOMAIN_RATE_LIMIT
+        if self.domain is not None and self._count((account, ""), self.domain, cost) is Verdict.RATE_LIMIT:
+            return Reject.DOMAIN_RATE_LIMIT
         return None
+
+    def _count(self, key: tuple[int, str], limits: Limits, cost: Cost, opens: int = 0, open_orders: int = 0) -> Verdict:
+        """Charge a counter. The fixed part of a refused message counts however full the counter is, word for word."""
+        counter = self.counters.get(key) or Counter(0, self.now)
+        verdict, charged = charge(limits, counter, self.now, cost, opens=opens, open_orders=open_orders)
+        if verdict is not Verdict.ACCEPTED:  # where `charge` would saturate
+            charged = Counter(counter.level_at(limits, self.now) + cost.fixed * MICRO, self.now)
+        self.counters[key] = charged
+        return verdict
 
     def limits_on(self, account: int, symbol: str) -> Limits:
         """Return the limits of an account on a pair, as they are enforced now."""
