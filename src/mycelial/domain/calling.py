@@ -8,7 +8,6 @@ With compilation switched off, a `unit` is a number in a table and calling it lo
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +17,8 @@ from numba import config, from_dtype, types
 from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
 
-from mycelial.domain.kernels import kept
+from mycelial.domain.kernels import NOWHERE_TO_KEEP, kept
+from mycelial.domain.plain import record_class
 
 _WORD = ir.IntType(64)
 _PLAIN: list[Callable[[int], None]] = []
@@ -35,8 +35,12 @@ class Unit:
         else:
             # As `numba.cfunc` does it, but looking at all sources it is compiled from before it reads from disk.
             self._kept = CFunc(function, ((types.int64,), types.void), locals={}, options={})
-            self._kept.enable_caching()
-            kept(self._kept, function.__module__)
+            try:
+                self._kept.enable_caching()
+                kept(self._kept, function.__module__)
+            except RuntimeError as error:
+                if NOWHERE_TO_KEEP not in str(error):
+                    raise
             self._kept.compile()
             self.address = int(self._kept.address)
 
@@ -44,12 +48,8 @@ class Unit:
 def record_at(row: np.dtype[np.void]) -> Any:
     """Return a function for kernels: address to the record of dtype `row` that lies there."""
     if config.DISABLE_JIT:
-
-        def plain_at(address: int) -> Any:
-            memory: Any = (ctypes.c_char * row.itemsize).from_address(int(address))
-            return np.frombuffer(memory, row)[0]
-
-        return plain_at
+        overlay = record_class(row)
+        return lambda address: overlay.from_address(int(address))
     record = from_dtype(row)
 
     @intrinsic

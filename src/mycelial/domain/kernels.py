@@ -16,12 +16,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from numba import njit, types
+from numba import config, njit, types
+
+from mycelial.domain.parts import PartCompiler
+from mycelial.domain.plain import entered
 
 _OWNS_NOTHING: dict[str, Any] = {"error_model": "numpy", "no_cfunc_wrapper": True, "_nrt": False}
 
-kernel: Any = njit(no_cpython_wrapper=True, **_OWNS_NOTHING)  # called by kernels only
-inlined_kernel: Any = njit(no_cpython_wrapper=True, forceinline=True, **_OWNS_NOTHING)  # becomes part of its callers
+NOWHERE_TO_KEEP = "no locator available"  # what Numba says where neither installation nor home can be written to
+_PART: dict[str, Any] = {"no_cpython_wrapper": True, "pipeline_class": PartCompiler}
+kernel: Any = njit(**_PART, **_OWNS_NOTHING)  # called by kernels only
+inlined_kernel: Any = njit(forceinline=True, **_PART, **_OWNS_NOTHING)  # becomes part of its callers
 shared_kernel: Any = njit(**_OWNS_NOTHING)  # called from Python too
 
 # `from mycelial.x import y` and `import mycelial.x`, wherever they stand in a source.
@@ -32,12 +37,23 @@ _IMPORTS = re.compile(
 
 def entry(function: Callable[..., Any]) -> Any:
     """Compile a function that Python enters kernels by; it is kept on disk with all it calls, and gives up the lock."""
-    return kept(njit(nogil=True, cache=True, **_OWNS_NOTHING)(function))
+    return _on_disk(function, _OWNS_NOTHING)
 
 
 def allocating_entry(function: Callable[..., Any]) -> Any:
     """Compile an `entry` that makes arrays of its own, or calls kernels that do."""
-    return kept(njit(nogil=True, cache=True, error_model="numpy")(function))
+    return _on_disk(function, {"error_model": "numpy"})
+
+
+def _on_disk(function: Callable[..., Any], options: dict[str, Any]) -> Any:
+    if config.DISABLE_JIT:
+        return entered(function)
+    try:
+        return kept(njit(nogil=True, cache=True, **options)(function))
+    except RuntimeError as error:
+        if NOWHERE_TO_KEEP not in str(error):
+            raise
+        return njit(nogil=True, **options)(function)  # compiled once a process
 
 
 def kept(dispatcher: Any, module: str = "") -> Any:

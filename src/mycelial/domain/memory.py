@@ -13,7 +13,6 @@ alive and does not let them move.
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 from typing import Any
 
@@ -22,6 +21,8 @@ from llvmlite import ir
 from numba import config, from_dtype, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from mycelial.domain.plain import record_class
 
 _LARGE = 1 << 18  # bytes
 
@@ -86,9 +87,9 @@ def reach(header: np.dtype[np.void], field: str, row: np.dtype[np.void]) -> Any:
 
 
 def _plain_reach(field: str, row: np.dtype[np.void]) -> Any:
+    record, size = record_class(row), row.itemsize
+
     def row_at(owner: Any, index: int) -> Any:
-        place = int(owner[field]) + int(index) * row.itemsize
-        window: Any = (ctypes.c_char * row.itemsize).from_address(place)
-        return np.frombuffer(window, row)[0]
+        return record.from_address(int(getattr(owner, field)) + int(index) * size)
 
     return row_at

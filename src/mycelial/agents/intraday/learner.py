@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from mycelial.agents.intraday.deciding import (
     BID_SLOT,
     chance,
@@ -46,7 +48,7 @@ def act_learner(crowd: Crowd, book: Book, i: int, now: int) -> None:
         if (now - trial.at) * 1e-9 < crowd.learner_horizon_s:
             return
         _judge(crowd, i, middle)
-    state = _state(crowd, i, view.flow, leaning(view), middle, now)
+    state = _state(crowd, i, np.float64(view.flow), leaning(view), middle, now)
     action = _choose(crowd, i, state)
     trial.at, trial.state, trial.action = now, state, action
     trial.price = middle
@@ -128,7 +130,7 @@ def _judge(crowd: Crowd, i: int, middle: float) -> None:
     reward = max(-_MOST_REWARD, min(_MOST_REWARD, reward))
     weight = policy_of(crowd, agent.seat * STATES + trial.state).weight
     keep = (1.0 - crowd.learner_kappa) ** abs(reward)
-    chosen = weight[action]
+    chosen = np.float64(weight[action])
     if reward > 0.0:
         for n in range(ACTIONS):
             weight[n] = max(weight[n] * keep, _LEAST)

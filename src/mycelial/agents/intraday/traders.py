@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from mycelial.agents.intraday.deciding import (
     affordable,
     bell,
@@ -84,7 +86,7 @@ def act_chartist(crowd: Crowd, book: Book, i: int, now: int) -> None:
     """Hold what trend, flow and book suggest; trade the difference."""
     agent = agent_of(crowd, i)
     view = sight(crowd, now - agent.down)
-    trend = (view.fast + view.slow) / _BPS / crowd.chartist_threshold_bps
+    trend = np.float64(view.fast + view.slow) / _BPS / crowd.chartist_threshold_bps
     signal = trend / (1.0 + abs(trend)) + crowd.chartist_heed_flow * view.flow
     signal += crowd.chartist_heed_book * leaning(view)
     if agent.mind != 0:
