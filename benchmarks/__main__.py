@@ -13,6 +13,7 @@ BENCHMARKS = (
     "book_batches",
     "book_feeds",
     "book_logs",
+    "book_sweep",
     "gossip_speed",
     "environment_speed",
     "exchange_load",
