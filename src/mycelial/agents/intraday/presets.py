@@ -8,7 +8,7 @@ from mycelial.agents.intraday.config import KINDS, PopulationConfig
 from mycelial.domain.errors import NotFound
 from mycelial.domain.instrument import Instrument
 
-PRESETS = ("default", "kraken-btcusd", "rmsc04")
+PRESETS = ("default", "kraken-btcusd", "leaning", "rmsc04")
 
 
 def preset(name: str) -> tuple[Instrument, PopulationConfig]:
@@ -17,6 +17,7 @@ def preset(name: str) -> tuple[Instrument, PopulationConfig]:
     ========= ======================================================================================================
     default        A thousand agents of every kind in a market with a spread of some ticks: quick, good for learning.
     kraken-btcusd  BTC/USD with a tick of 0.1: a spread of one tick and deep queues; fitted by hand to recorded books.
+    leaning        The default people leaning on the book so far that a spoofer earns, in a quiet hour: for detectors.
     rmsc04         Counts and arrival rates of a reference configuration of ABIDES (1,000 noise, 102 value, 12
                    momentum agents, 2 market makers), to compare speeds with.
     ========= ======================================================================================================
@@ -28,6 +29,8 @@ def preset(name: str) -> tuple[Instrument, PopulationConfig]:
     """
     if name == "default":
         return _DEFAULT, PopulationConfig()
+    if name == "leaning":
+        return _DEFAULT, _leaning()
     if name == "kraken-btcusd":
         return _KRAKEN, _kraken()
     if name == "rmsc04":
@@ -42,6 +45,13 @@ _KRAKEN = Instrument(
     "BTC/USD", Decimal("0.1"), Decimal("0.00001"), max_lots=10**8, ladder_ticks=2**20, max_orders=2**16
 )
 _RMSC = Instrument("ABM", Decimal("0.01"), Decimal("1"), max_lots=10**6, ladder_ticks=2**18, max_orders=2**14)
+
+
+def _leaning() -> PopulationConfig:
+    """The default people, but their orders follow the heavier side three times as far."""
+    return PopulationConfig(drift_bps=15.0).replace(
+        noise={"lean": 8.0, "market_share": 0.2}, maker={"lean_ticks": 12.0}
+    )
 
 
 def _kraken() -> PopulationConfig:

@@ -40,6 +40,8 @@ class SpoofPlan:
         Part of the genuine order that ends the cycle.
     pause_s : float
         Mean pause between cycles.
+    improve_ticks : int
+        How far the genuine order goes inside the spread, where there is room.
     """
 
     genuine_lots: int = 200
@@ -50,6 +52,7 @@ class SpoofPlan:
     life_s: float = 3.0
     fill_share: float = 0.5
     pause_s: float = 1.0
+    improve_ticks: int = 0
 
 
 class Spoofer:
@@ -121,7 +124,8 @@ class Spoofer:
         self._filled, self._ends, self.cycles = 0, time + int(self.plan.life_s * SECOND), self.cycles + 1
         lots = self.plan.genuine_lots if self.position == 0 else min(abs(self.position), 2 * self.plan.genuine_lots)
         buying = self._side == 0
-        genuine = self._order(self._side, bid if buying else ask, lots)
+        better = min(self.plan.improve_ticks, max(ask - bid - 1, 0))
+        genuine = self._order(self._side, bid + better if buying else ask - better, lots)
         self._bait_tick = max(1, ask + self.plan.bait_ticks if buying else bid - self.plan.bait_ticks)
         if not self.plan.bait:
             return genuine
