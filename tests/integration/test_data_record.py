@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from mycelial.adapters.data.feeds import read_kraken_v2
-from mycelial.adapters.data.recorder import RecordingPlan, Tally, record
+from mycelial.adapters.data.recorder import RecordingPlan, Tally, connection, record
 from mycelial.adapters.data.recorder.connection import Shell
 from mycelial.adapters.data.recorder.recorder import Recorder
 from mycelial.adapters.data.recorder.segments import manifest, recover, wrong_files
@@ -64,7 +64,6 @@ def recorded(server: V2Server, folder: Path, **options):
         deadline = time.monotonic() + 20
         while not task.done() and time.monotonic() < deadline and not server.played.is_set():
             await asyncio.sleep(0.01)
-        await asyncio.sleep(0.05)
         stop.set()
         return await task
 
@@ -206,7 +205,8 @@ def test_a_lost_connection_is_made_again(frames, tmp_path):
     assert np.flatnonzero(recording.batches["kind"]).tolist() == [0, 10]
 
 
-def test_each_segment_stands_alone(frames, tmp_path):
+def test_each_segment_stands_alone(frames, tmp_path, monkeypatch):
+    monkeypatch.setattr(connection, "LINES_PER_WRITE", 4)  # however fast the frames come
     with serving(V2Server([books_of(frames)])) as server:
         recorded(server, tmp_path, rotate_bytes=2000)
 

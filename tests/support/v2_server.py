@@ -20,15 +20,18 @@ class V2Server:
     scripts: list[list[str]]
     requests: list[dict[str, Any]] = field(default_factory=list)
     again: list[str] = field(default_factory=list)  # sent when a book is subscribed to a second time on a connection
-    played: threading.Event = field(default_factory=threading.Event)
+    played: threading.Event = field(default_factory=threading.Event)  # all of it, and taken by the client
     url: str = ""
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoping=False)
         await socket.prepare(request)
         books = 0
         playing: asyncio.Task[None] | None = None
         async for message in socket:
+            if message.type is WSMsgType.PONG:  # the client has taken everything before
+                self.played.set()
+                continue
             if message.type is not WSMsgType.TEXT:
                 break
             asked = json.loads(message.data)
@@ -56,7 +59,7 @@ class V2Server:
                 return
             await socket.send_str(frame)
         if not self.scripts and not self.again:
-            self.played.set()
+            await socket.ping()
 
 
 @contextmanager
