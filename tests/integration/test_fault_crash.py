@@ -32,7 +32,7 @@ def test_a_server_killed_in_mid_order_leaves_exposure_until_its_successor_has_sp
     async def whole() -> None:
         with served(("BTC/USD",), "--port", str(port)) as server:
             client = kraken_client(
-                server, deadline_ns=SECOND // 2, answer_ns=2 * SECOND, silence_ns=4 * SECOND, reconnect_most_ns=SECOND
+                server, deadline_ns=5 * SECOND, answer_ns=5 * SECOND, silence_ns=6 * SECOND, reconnect_most_ns=SECOND
             )
             async with watching(client, WallClock()) as watched:
                 await watched.until(lambda: client.book(SYMBOL).is_two_sided and client.is_ready())
@@ -57,8 +57,8 @@ def test_a_server_killed_in_mid_order_leaves_exposure_until_its_successor_has_sp
                 again = served(("BTC/USD",), "--port", str(port))
                 await loop.run_in_executor(None, again.__enter__)
                 try:
-                    await watched.until(client.is_ready, 60.0)
-                    await watched.until(lambda: not client.tracker.live(), 60.0)
+                    await watched.until(client.is_ready, 120.0)
+                    await watched.until(lambda: not client.tracker.live(), 120.0)
                     await watched.until(lambda: client.book(SYMBOL).is_two_sided, 20.0)
 
                     listed = (await client.account()).open_orders

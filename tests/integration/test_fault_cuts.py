@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.support.drills import drill, house
+from tests.support.drills import SECOND, drill, house
 from tests.support.fault_proxy import Seen, Verdict, proxying
 
 
@@ -30,7 +30,7 @@ class CutAt:
 def test_a_session_without_faults_and_how_many_steps_it_has() -> None:
     async def whole() -> None:
         async with house(1) as place, proxying(place.addresses.ws_auth) as proxy:
-            trader = await drill(place, 0, place.client(0, ws_auth=proxy.url))
+            trader = await drill(place, 0, place.client(0, ws_auth=proxy.url, deadline_ns=5 * SECOND))
 
             assert len(trader.names) == 2
             assert len([one for one in proxy.seen if is_a_step(one)]) >= 20

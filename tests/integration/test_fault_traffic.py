@@ -84,11 +84,11 @@ def test_a_book_message_that_is_wrong_brings_a_fresh_book_and_never_a_wrong_one(
         async with house(1) as place, proxying(place.addresses.ws, judge) as proxy:
             client = place.client(0, ws=proxy.url)
             async with watching(client, WallClock()) as watched:
-                await watched.until(lambda: judge.done, 40.0)
+                await watched.until(lambda: judge.done, 90.0)
                 await watched.until(
                     lambda: client.market.resyncs > 0 or proxy.connections > 1, 40.0
                 )  # noticed by the checksum, or by the frame itself
-                await watched.until(lambda: client.book(SYMBOL).is_verified, 40.0)
+                await watched.until(lambda: client.book(SYMBOL).is_verified, 90.0)
 
     asyncio.run(whole())
 
@@ -97,7 +97,7 @@ def test_a_reply_that_never_comes_is_looked_up_and_not_sent_again() -> None:
     async def whole() -> None:
         judge = Once(Verdict.DROP, to_exchange=False, holds='"method":"add_order"')
         async with house(1) as place, proxying(place.addresses.ws_auth, judge) as proxy:
-            client = place.client(0, ws_auth=proxy.url, answer_ns=SECOND)
+            client = place.client(0, ws_auth=proxy.url, answer_ns=SECOND, deadline_ns=5 * SECOND)
             trader = await drill(place, 0, client)
 
             assert judge.done
@@ -162,7 +162,7 @@ class SkewedClock(WallClock):
 def test_a_clock_that_is_wrong_by_an_hour(skew_s: int) -> None:
     async def whole() -> None:
         async with house(1) as place:
-            client = place.client(0, clock=SkewedClock(skew_s * SECOND))
+            client = place.client(0, clock=SkewedClock(skew_s * SECOND), deadline_ns=5 * SECOND)
             trader = await drill(place, 0, client)
 
             assert len(trader.names) == 2  # no order was refused for its deadline
@@ -289,7 +289,7 @@ def test_the_dead_man_s_switch_fires_when_the_client_is_gone() -> None:
 def test_a_name_that_cannot_be_resolved_is_one_clear_error(which: str) -> None:
     async def whole() -> None:
         async with house(1) as place:
-            good = place.client(0, answer_ns=SECOND)
+            good = place.client(0, answer_ns=SECOND, start_ns=3 * SECOND)
             scheme = "http" if which == "rest" else "ws"
             settings = replace(good.settings, **{which: f"{scheme}://no-such-host.invalid:1"})
             client = KrakenExchange(settings, place.credentials(0), WallClock(), good._venue)

@@ -46,7 +46,12 @@ class House:
     def client(self, number: int, clock: WallClock | None = None, **changes: Any) -> KrakenExchange:
         """Return a client for an account, quick to give up and to come back; `changes` of its settings."""
         where = {"rest": self.addresses.rest, "ws": self.addresses.ws, "ws_auth": self.addresses.ws_auth}
-        patience = {"deadline_ns": SECOND // 2, "answer_ns": 3 * SECOND, "silence_ns": 4 * SECOND}
+        patience = {
+            "deadline_ns": SECOND // 2,
+            "answer_ns": 3 * SECOND,
+            "silence_ns": 4 * SECOND,
+            "start_ns": 90 * SECOND,
+        }
         settings = Settings(**{**where, **patience, "pairs": (SYMBOL,), "reconnect_most_ns": SECOND, **changes})
         return KrakenExchange(settings, self.credentials(number), clock or WallClock(), packaged_venue("kraken"))
 
@@ -129,13 +134,13 @@ class StubbornTrader:
             order = self.exchange.tracker[name]
             return order.status not in (OrderStatus.SENDING, OrderStatus.UNKNOWN) and not order.changes
 
-        await self.watched.until(is_known, 40.0)
+        await self.watched.until(is_known, 90.0)
         report: OrderReport = self.exchange.tracker[name].report()
         return report
 
     async def ready(self) -> None:
         """Wait until the exchange takes orders."""
-        await self.watched.until(self.exchange.is_ready, 40.0)
+        await self.watched.until(self.exchange.is_ready, 90.0)
 
     async def pause(self) -> None:
         """Give the exchange's words a moment to arrive."""
@@ -147,10 +152,10 @@ async def drill(place: House, number: int, client: KrakenExchange) -> StubbornTr
     before = {one.asset: one.total * TO_AMOUNT for one in place.exchange.balances(number)}
     async with watching(client, WallClock()) as watched:
         trader = StubbornTrader(watched)
-        await watched.until(lambda: client.book(SYMBOL).is_two_sided, 40.0)
+        await watched.until(lambda: client.book(SYMBOL).is_two_sided, 90.0)
         await trader.trade()
         await settled(watched)
-        await watched.until(lambda: _is_equal(place, number, watched, before), 20.0)
+        await watched.until(lambda: _is_equal(place, number, watched, before), 60.0)
         compare(place, number, watched, before)
         return trader
 
@@ -171,7 +176,7 @@ async def settled(watched: Watched) -> None:
     def is_settled() -> bool:
         return not (tracker.unresolved(clock.now_ns()) or tracker.with_missing_fills() or tracker.strangers)
 
-    await watched.until(lambda: is_settled() and watched.exchange.is_ready(), 40.0)
+    await watched.until(lambda: is_settled() and watched.exchange.is_ready(), 90.0)
 
 
 def compare(place: House, number: int, watched: Watched, before: dict[str, int]) -> None:

@@ -58,7 +58,7 @@ class Watched:
             elif isinstance(event, Fill):
                 self.fills.append(event)
 
-    async def until(self, is_so: Callable[[], bool], seconds: float = 20.0) -> None:
+    async def until(self, is_so: Callable[[], bool], seconds: float = 60.0) -> None:
         """Let the exchange's time pass until something is so."""
         end = self.clock.now_ns() + int(seconds * SECOND)
         while not is_so():

@@ -386,6 +386,9 @@ class OrderTracker:
     def __contains__(self, client_id: str) -> bool:
         return client_id in self._orders
 
+    def __len__(self) -> int:
+        return len(self._orders)
+
     def named(self, order_id: str) -> Tracked | None:
         """Return the order that the exchange calls so."""
         return self._by_order_id.get(order_id)

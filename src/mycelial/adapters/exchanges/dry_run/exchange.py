@@ -117,7 +117,7 @@ class DryRunExchange:
                 )
             self._family = asyncio.create_task(self._run(), name="dry-run")
             waiting = asyncio.create_task(self._known_books.wait())
-            patience = 4 * settings.answer_ns / 1e9
+            patience = settings.start_ns / 1e9
             await asyncio.wait({waiting, self._family}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
             if self._family.done():

@@ -32,7 +32,7 @@ from mycelial.kraken.client.keeping import SECOND, Backoff, ClockOffset, DeadMan
 from mycelial.kraken.client.tracker import OrderTracker
 from mycelial.kraken.client.translating import add_order, amend_order, rules_of_pair
 from mycelial.kraken.errors import Meaning, Reaction
-from mycelial.kraken.orders import CancelAll, CancelOrders
+from mycelial.kraken.orders import CancelAll, CancelAllAfter, CancelOrders
 from mycelial.kraken.rest.envelope import NoAnswer
 from mycelial.kraken.rest.market_answers import PairRow
 from mycelial.kraken.rest.queries import AssetPairs
@@ -43,6 +43,7 @@ from mycelial.market.venues.rules import Venue
 
 log = logging.getLogger(__name__)
 DEADLINE_MARGIN_NS = SECOND  # how far our idea of the exchange's clock may be off
+MOST_DONE = 4_096  # orders that are remembered after their end
 MOST_WAIT_NS = 2 * SECOND  # for room in the counter, before an order is refused here
 
 _GONE = (Reaction.TREAT_AS_GONE,)
@@ -98,7 +99,7 @@ class KrakenExchange:
             await self._build(self._session)
             self._family = asyncio.create_task(self._run(), name="kraken")
             waiting = asyncio.create_task(self._ready.wait())
-            patience = 4 * self.settings.answer_ns / 1e9
+            patience = self.settings.start_ns / 1e9
             await asyncio.wait({waiting, self._family}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
             if self._family.done():
@@ -112,14 +113,23 @@ class KrakenExchange:
             raise
 
     async def stop(self) -> None:
-        """Let go of connections; orders stay, the dead man's switch runs down unless it is disarmed before."""
+        """Let go of connections. Orders stay, and then the dead man's switch runs down; without any it is disarmed."""
         if self._family is not None:
+            await self._disarm()
             self._family.cancel()
             with suppress(asyncio.CancelledError, ExchangeError):
                 await self._family
         if self._session is not None:
             await self._session.close()
         self._outbox.close()
+
+    async def _disarm(self) -> None:
+        switch = self.switch
+        if switch is None or not switch.fires_ns or self.tracker.live() or not self.accounts.is_followed:
+            return
+        with suppress(ExchangeError):
+            if (await self.accounts.command(CancelAllAfter(timeout_s=0))).success:
+                switch.disarmed()
 
     async def _build(self, session: aiohttp.ClientSession) -> None:
         settings, clock = self.settings, self._clock
@@ -384,6 +394,8 @@ class KrakenExchange:
         """Tell what the tracker has learned, and look into what it doubts."""
         for news in self.tracker.drain():
             self._outbox.tell(news)
+        if len(self.tracker) > 2 * MOST_DONE:
+            self.tracker.forget_done(MOST_DONE)
         self.recovery.wake()
 
 

@@ -17,6 +17,7 @@ class Settings:
     rest, ws, ws_auth : bases as `exchange serve` prints them; ``/0`` and ``/v2`` are added.
     deadline_ns : how long an order may take to reach the exchange before it refuses it (0.5 to 60 s).
     answer_ns : how long to wait for the answer to a request.
+    start_ns : how long to try before a start has failed.
     silence_ns : a connection that says nothing for so long is dead.
     reconnect_most_ns : bound of the back-off.
     dead_man_ns : timeout of the dead man's switch; 0 goes without.
@@ -32,6 +33,7 @@ class Settings:
     nonce_file: Path | None = None
     deadline_ns: int = 2 * SECOND
     answer_ns: int = 5 * SECOND
+    start_ns: int = 30 * SECOND
     silence_ns: int = 10 * SECOND
     reconnect_most_ns: int = 30 * SECOND
     dead_man_ns: int = 60 * SECOND
