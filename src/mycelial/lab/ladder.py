@@ -118,6 +118,8 @@ FORAGING = Hyper(
     replayed=32,
     lucky=1.0,
 )
+# Where single players find food too, rewards are not rare, and old segments hold learning back.
+MIXED = replace(FORAGING, steps=2_000_000, rate=1.5e-3, explore=0.25, replay=0, replayed=0, lucky=0.0)
 SMALL = Hyper(steps=400_000, normalise=False, gamma=0.95, trace=0.8)
 SPREADING = Hyper(
     steps=2_000_000,
@@ -137,14 +139,14 @@ RUNGS = {
         _forage(
             "lbf-10x10-3p-3f",
             0.85,
-            replace(FORAGING, steps=1_500_000),
+            MIXED,
             published_vdn=0.84,
             source=_PUBLISHED,
         ),
         _forage(
             "lbf-15x15-4p-3f",
             0.60,
-            replace(FORAGING, steps=2_000_000),
+            MIXED,
             published_vdn=0.38,
             source=_PUBLISHED,
         ),
