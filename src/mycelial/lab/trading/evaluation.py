@@ -6,7 +6,7 @@ compared seed by seed in the same worlds, so that luck cancels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,6 @@ from mycelial.environment.trading.state import COUNTS
 from mycelial.environment.trading.task import TradingTask
 from mycelial.lab.inference import (
     Difference,
-    Estimate,
     deflated_sharpe,
     drawdown,
     estimate,
@@ -155,7 +154,7 @@ class Comparison:
 
     @property
     def beats_all(self) -> bool:
-        """Whether every difference is a gain and our tail is no worse than that of any other that earns."""
+        """Whether every difference is a gain after the correction; tails are reported beside it, not judged."""
         return all(one.is_gain for one in self.differences.values())
 
     def rows(self) -> list[dict[str, Any]]:
@@ -195,11 +194,6 @@ def best_of(config: TradingConfig, policies: Sequence[Policy], seeds: Sequence[i
 def at_tier(config: TradingConfig, volume_usd: int) -> TradingConfig:
     """Return the task with every seat beginning at one 30-day volume."""
     return replace(config, volumes_usd=(volume_usd,))
-
-
-def by_name(outcomes: Sequence[Outcome]) -> Mapping[str, Estimate]:
-    """Return the interval of every policy's interquartile mean."""
-    return {one.name: estimate(one.scores) for one in outcomes}
 
 
 def _lots(counts: dict[str, Floats]) -> Floats:

@@ -8,7 +8,6 @@ baseline with the same limits, fees, latency and message counter as the learners
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -237,6 +236,3 @@ def quote_pair(bid_offset: Floats, ask_offset: Floats, size: float = 1.0) -> Flo
     wishes[..., BID_OFFSET], wishes[..., ASK_OFFSET] = bid_offset, ask_offset
     wishes[..., BID_SIZE] = wishes[..., ASK_SIZE] = size
     return wishes
-
-
-Maker = Callable[[], Policy]
