@@ -28,9 +28,9 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed-demo: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing mycelial into $(VENV) (once) ..."
-	$(PIP) install -c constraints.txt -e '.[report]'
+	$(PIP) install -c constraints.txt -e '.[report,swarm]'
 	@echo "compiling kernels for this processor (once, about a minute) ..."
-	$(BIN)/mycelial demo --assets 2 --agents 20 --out runs/warm-up >/dev/null 2>&1 && rm -rf runs/warm-up
+	$(BIN)/mycelial demo --assets 2 --agents 20 --swarm-steps 2048 --out runs/warm-up >/dev/null 2>&1 && rm -rf runs/warm-up
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
