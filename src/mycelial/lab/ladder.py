@@ -118,7 +118,7 @@ FORAGING = Hyper(
     replayed=32,
     lucky=1.0,
 )
-# Where single players find food too, rewards are not rare, and old segments hold learning back.
+# Where single players find food too, rewards are not rare; old segments are not needed.
 MIXED = replace(FORAGING, steps=2_000_000, rate=1.5e-3, explore=0.25, replay=0, replayed=0, lucky=0.0)
 SMALL = Hyper(steps=400_000, normalise=False, gamma=0.95, trace=0.8)
 SPREADING = Hyper(
