@@ -360,3 +360,23 @@ def test_a_full_disk_stops_the_trader_before_anything_is_sent_that_is_not_writte
         written = {row[0] for row in database.execute("SELECT client_id FROM orders")}
     assert placed
     assert placed <= written
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount"),
+    [
+        ("duplicate", 5),
+        ("reorder", 3),
+        ("truncate", 2),
+        ("lose_reply", 2),
+        ("bad_gateway", 3),
+        ("latency_ns", SECOND // 10),
+    ],
+)
+def test_faults_of_the_exchange_itself(kind: str, amount: int) -> None:
+    async def whole() -> None:
+        async with house(1) as place:
+            setattr(place.server.faults, kind, amount)
+            await drill(place, 0, place.client(0, answer_ns=2 * SECOND))
+
+    asyncio.run(whole())

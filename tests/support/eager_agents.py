@@ -113,9 +113,14 @@ class World:
         self._later(self._latency(), arrives)
 
     def _wish(self, slot: str, pair: str, side: Side) -> None:
-        nothing = slot in self.scheduler and self.scheduler[slot].lots and self.rng.random() < self.cancels
-        price = self.rng.randint(1, 1000) if side is Side.BUY else self.rng.randint(2000, 3000)
-        self.scheduler.want(slot, pair, side, price, 0 if nothing else self.rng.randint(1, 5), self.now)
+        """Want something else than there is: an agent who happened to want the same would fall silent."""
+        present = (self.scheduler[slot].price, self.scheduler[slot].lots) if slot in self.scheduler else (0, 0)
+        wanted = present
+        while wanted == present:
+            price = self.rng.randint(1, 1000) if side is Side.BUY else self.rng.randint(2000, 3000)
+            wanted = price, self.rng.randint(1, 5)
+        nothing = present[1] > 0 and self.rng.random() < self.cancels
+        self.scheduler.want(slot, pair, side, wanted[0], 0 if nothing else wanted[1], self.now)
 
     def used(self) -> float:
         """Share of the budget used on the pair that used least."""
