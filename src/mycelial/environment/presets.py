@@ -14,24 +14,8 @@ from mycelial.agents.intraday.presets import preset as ready
 from mycelial.domain.errors import ConfigError, NotFound
 from mycelial.environment.config import EnvConfig
 from mycelial.market.venues import Venue, packaged_venue, venue_names
+from mycelial.simulation.reference_prices import QUOTE_VALUES, REFERENCE_PRICES
 
-# Round prices near which the pairs traded in 2025; where a market starts, and nothing else depends on them.
-REFERENCE_PRICES = {
-    "BTC/USD": "100000",
-    "BTC/USDT": "100000",
-    "ETH/USD": "3500",
-    "ETH/BTC": "0.035",
-    "SOL/USD": "180",
-    "DOGE/USD": "0.2",
-    "XRP/USD": "2.5",
-    "ADA/USD": "0.8",
-    "LTC/USD": "100",
-    "LINK/USD": "18",
-    "DOT/USD": "5",
-    "AVAX/USD": "25",
-    "ACA/EUR": "0.05",
-}
-QUOTE_VALUES = {"EUR": "1.1", "BTC": "100000"}  # worth in USD, for the thresholds of fee tiers
 TYPICAL_USD = 1_000  # median order of the population
 _LADDER = 4  # the ladder reaches this multiple of the reference price
 

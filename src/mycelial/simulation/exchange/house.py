@@ -20,7 +20,7 @@ from mycelial.simulation.exchange.commands import UNITS, Reject, Side
 from mycelial.simulation.exchange.fees import RateTable, VolumeMeter, reserve_of
 from mycelial.simulation.exchange.floor import Floor
 from mycelial.simulation.exchange.identifiers import Identifiers
-from mycelial.simulation.exchange.listing import QUOTE_VALUES, Listing
+from mycelial.simulation.exchange.listing import Listing
 from mycelial.simulation.exchange.reports import (
     AmendRecord,
     Event,
@@ -32,6 +32,7 @@ from mycelial.simulation.exchange.reports import (
     Terms,
 )
 from mycelial.simulation.exchange.wallets import Wallet
+from mycelial.simulation.reference_prices import QUOTE_VALUES
 
 HISTORY = 10_000  # finished orders, trades and twice as many ledger entries kept for each account
 _MILLION = 1_000_000

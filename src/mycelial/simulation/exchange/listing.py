@@ -18,24 +18,8 @@ from mycelial.domain.errors import ConfigError
 from mycelial.domain.instrument import Instrument
 from mycelial.market.venues import Pair, Venue
 from mycelial.simulation.exchange.commands import MONEY_DECIMALS, UNITS
+from mycelial.simulation.reference_prices import QUOTE_VALUES, REFERENCE_PRICES
 
-# Round prices near which the pairs traded in 2025; where a market starts, and nothing else depends on them.
-REFERENCE_PRICES = {
-    "BTC/USD": "100000",
-    "BTC/USDT": "100000",
-    "ETH/USD": "3500",
-    "ETH/BTC": "0.035",
-    "SOL/USD": "180",
-    "DOGE/USD": "0.2",
-    "XRP/USD": "2.5",
-    "ADA/USD": "0.8",
-    "LTC/USD": "100",
-    "LINK/USD": "18",
-    "DOT/USD": "5",
-    "AVAX/USD": "25",
-    "ACA/EUR": "0.05",
-}
-QUOTE_VALUES = {"EUR": "1.1", "BTC": "100000"}  # worth in USD, where no market of this exchange says better
 TYPICAL_USD = 1_000  # median order of the default population ...
 FITTED_USD = 40  # ... and of those fitted to recorded books, in which a few makers quote much more
 _HEADROOM = 16  # prices reach at least this multiple of the reference price, if a ladder can be so long

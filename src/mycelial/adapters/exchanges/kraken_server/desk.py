@@ -26,8 +26,8 @@ from mycelial.market.venues.rules import Pair
 from mycelial.simulation.exchange import commands as own
 from mycelial.simulation.exchange.accounts import ApiKey
 from mycelial.simulation.exchange.exchange import SimulatedExchange
-from mycelial.simulation.exchange.listing import QUOTE_VALUES
 from mycelial.simulation.exchange.reports import Event, OrderState
+from mycelial.simulation.reference_prices import QUOTE_VALUES
 
 PairOf = Callable[[str], Pair]
 
