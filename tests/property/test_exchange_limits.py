@@ -60,9 +60,8 @@ class Oracle:
             refused = Reject.RATE_LIMIT
         elif opens and n_open + opens > self.most_open:
             refused = Reject.ORDERS_LIMIT
-        level += fixed if refused else fixed + aged
-        # The documents set no ceiling; ours bounds how long flooding delays its sender.
-        self.level, self.at_ns = min(level, 2 * self.threshold), now_ns
+        level += fixed if refused else fixed + aged  # "always on receipt", and the documents set no ceiling
+        self.level, self.at_ns = level, now_ns
         return refused
 
 
