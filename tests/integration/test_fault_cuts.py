@@ -43,7 +43,7 @@ def test_the_connection_is_cut_at_every_step() -> None:
 
     async def whole() -> None:
         async with house(len(cuts)) as place:
-            turns = asyncio.Semaphore(12)
+            turns = asyncio.Semaphore(6)
 
             async def one(number: int, step: int, how: Verdict) -> None:
                 judge = CutAt(step, how)

@@ -28,6 +28,7 @@ from mycelial.simulation.exchange.accounts import EVERYTHING, FUNDS, Account
 
 LOTS = 100_000
 SECOND = 10**9
+DRILL_S = 240.0  # a stubborn trader tries again for ever; a test does not
 
 
 @dataclass
@@ -47,7 +48,7 @@ class House:
         """Return a client for an account, quick to give up and to come back; `changes` of its settings."""
         where = {"rest": self.addresses.rest, "ws": self.addresses.ws, "ws_auth": self.addresses.ws_auth}
         patience = {
-            "deadline_ns": SECOND // 2,
+            "deadline_ns": 2 * SECOND,  # longer than a busy loop may lag, or a drill never gets an order in
             "answer_ns": 3 * SECOND,
             "silence_ns": 4 * SECOND,
             "start_ns": 90 * SECOND,
@@ -150,7 +151,7 @@ class StubbornTrader:
 async def drill(place: House, number: int, client: KrakenExchange) -> StubbornTrader:
     """Trade through whatever is wrong with the way to the exchange; then compare everything with its own books."""
     before = {one.asset: one.total * TO_AMOUNT for one in place.exchange.balances(number)}
-    async with watching(client, WallClock()) as watched:
+    async with asyncio.timeout(DRILL_S), watching(client, WallClock()) as watched:
         trader = StubbornTrader(watched)
         await watched.until(lambda: client.book(SYMBOL).is_two_sided, 90.0)
         await trader.trade()
