@@ -20,6 +20,7 @@ from tests.support.fault_proxy import Seen, Verdict, proxying
 from mycelial.adapters.clock import WallClock
 from mycelial.adapters.exchanges.kraken import KrakenExchange
 from mycelial.adapters.exchanges.kraken.nonce_floor import StoredNonces
+from mycelial.adapters.exchanges.kraken_server.faults import COUNTED
 from mycelial.adapters.state import SqliteLedger
 from mycelial.domain.errors import DataError, ExchangeError, OrderRejected, StorageError
 from mycelial.domain.orders import NewOrder, OrderStatus, Side
@@ -89,6 +90,7 @@ def test_a_book_message_that_is_wrong_brings_a_fresh_book_and_never_a_wrong_one(
                     lambda: client.market.resyncs > 0 or proxy.connections > 1, 40.0
                 )  # noticed by the checksum, or by the frame itself
                 await watched.until(lambda: client.book(SYMBOL).is_verified, 90.0)
+                assert client.book(SYMBOL).is_two_sided
 
     asyncio.run(whole())
 
@@ -130,19 +132,24 @@ def test_a_request_that_never_arrives_counts_until_its_deadline_has_passed() -> 
     asyncio.run(whole())
 
 
-def test_tokens_that_expire_in_mid_session() -> None:
+def test_tokens_that_are_stale_before_they_are_used_are_fetched_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async def whole() -> None:
         async with house(1) as place:
-            client = place.client(0)
+            tokens, stale = place.server.desk.tokens, 0
+            issue = tokens.issue
 
-            async def spoil() -> None:
-                for _ in range(2):
-                    await asyncio.sleep(0.15)
-                    place.server.desk.tokens.expire_all()
+            def issue_late(*arguments: Any) -> Any:
+                nonlocal stale
+                token = issue(*arguments)
+                if stale < 2:
+                    stale += 1
+                    tokens.expire_all()
+                return token
 
-            spoiling = asyncio.create_task(spoil())
-            await drill(place, 0, client)
-            await spoiling
+            monkeypatch.setattr(tokens, "issue", issue_late)
+            await drill(place, 0, place.client(0))
+
+            assert stale == 2
 
     asyncio.run(whole())
 
@@ -377,6 +384,12 @@ def test_faults_of_the_exchange_itself(kind: str, amount: int) -> None:
     async def whole() -> None:
         async with house(1) as place:
             setattr(place.server.faults, kind, amount)
+            began = WallClock().now_ns()
             await drill(place, 0, place.client(0, answer_ns=2 * SECOND))
+
+            if kind in COUNTED:
+                assert getattr(place.server.faults, kind) < amount, "the fault never happened"
+            else:
+                assert WallClock().now_ns() - began > 4 * amount, "nothing was late"
 
     asyncio.run(whole())

@@ -97,6 +97,8 @@ class RedisTransport:
 
     async def _follow(self, key: str, notices: Any, last: bytes, mailbox: Mailbox) -> None:
         """Read the stream now, and again at every notice."""
+        from redis.exceptions import RedisError
+
         try:
             while not mailbox.is_closed:
                 found = await self._redis.xread({key: last}, count=_BATCH)
@@ -105,12 +107,10 @@ class RedisTransport:
                         mailbox.put(fields[b"d"])
                     continue
                 await notices.get_message(ignore_subscribe_messages=True, timeout=None)
-        except asyncio.CancelledError:
-            raise
-        except Exception:  # the server is gone: the reader is told by the end of its mailbox
+        except (RedisError, OSError):  # the server is gone: the reader is told by the end of its mailbox
             mailbox.close()
         finally:
-            with suppress(Exception):
+            with suppress(RedisError, OSError):
                 await notices.aclose()
 
     def _key(self, topic: str) -> str:
